@@ -1,0 +1,140 @@
+"""Who may see and do what: the one place (rules §7).
+
+Screens, endpoints and commands all ask here. A callback that an actor may not read does not exist
+for them: ``readable`` leaves it out, and a door answers 404.
+
+| permission       | agent                                        | supervisor      | admin |
+|------------------|----------------------------------------------|-----------------|-------|
+| Callback > Create| own queues                                   | yes             | yes   |
+| Callback > Edit  | those they own, made, or are preferred for   | of their queues | yes   |
+| Callback > Read  | as Edit, plus unowned ones in own queues     | of their queues | yes   |
+
+A supervisor who also takes callbacks has an agent's permissions besides.
+"""
+
+import uuid
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+from django.db.models import Q, QuerySet
+
+from callbacks.errors import NotAllowed
+from callbacks.models import Agent, Callback, HistoryEvent, Queue, Role, User
+
+Kind = HistoryEvent.ActorKind
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who does something: a person, a program, the clock, the platform."""
+
+    kind: str
+    name: str
+    user: User | None = None
+
+    @classmethod
+    def person(cls, user: User) -> Self:
+        """A logged-in person."""
+        return cls(Kind.PERSON, str(user), user)
+
+    @property
+    def id(self) -> uuid.UUID | None:
+        """The person's key; also the agent's, where the person is one."""
+        return self.user.pk if self.user else None
+
+    @property
+    def role(self) -> str:
+        """The person's role; empty for everything that is no person."""
+        return self.user.role if self.user and self.user.is_active else ""
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the actor may do everything."""
+        return self.role == Role.ADMIN
+
+    @property
+    def is_supervisor(self) -> bool:
+        """Whether the actor watches queues; admins do too."""
+        return self.role in {Role.SUPERVISOR, Role.ADMIN}
+
+    @cached_property
+    def agent(self) -> Agent | None:
+        """The person's side as an agent, with the team; ``None`` where there is none."""
+        if not self.id:
+            return None
+        return Agent.objects.select_related("team", "user").filter(pk=self.id).first()
+
+    @cached_property
+    def member_of(self) -> frozenset[uuid.UUID]:
+        """Keys of the queues in which the actor takes callbacks."""
+        rows = Queue.objects.filter(members=self.id) if self.id else Queue.objects.none()
+        return frozenset(rows.order_by().values_list("pk", flat=True))
+
+    @cached_property
+    def supervises(self) -> frozenset[uuid.UUID]:
+        """Keys of the queues that the actor supervises."""
+        if self.role != Role.SUPERVISOR:
+            return frozenset()
+        rows = Queue.objects.filter(supervisors=self.id)
+        return frozenset(rows.order_by().values_list("pk", flat=True))
+
+
+def readable(by: Actor) -> QuerySet[Callback]:
+    """The callbacks that exist for this actor (Callback > Read)."""
+    everything = Callback.objects.all()
+    if by.is_admin:
+        return everything
+    if not by.role:
+        return everything.none()
+    of_queues = Q(queue__in=by.supervises) if by.supervises else Q()
+    unowned = Q(owner__isnull=True, queue__in=by.member_of) if by.member_of else Q()
+    return everything.filter(_personal(by) | unowned | of_queues)
+
+
+def _personal(by: Actor) -> Q:
+    return Q(owner=by.id) | Q(created_by=by.id) | Q(preferred_agent=by.id)
+
+
+def may_edit(by: Actor, callback: Callback) -> bool:
+    """Whether the actor may change or cancel it (Callback > Edit)."""
+    if by.is_admin:
+        return True
+    if not by.role:
+        return False
+    people = (callback.owner_id, callback.created_by_id, callback.preferred_agent_id)
+    return by.id in people or callback.queue_id in by.supervises
+
+
+def may_take(by: Actor, callback: Callback) -> bool:
+    """Whether the actor may take ownership: an agent, of an unowned callback in an own queue."""
+    return callback.owner_id is None and callback.queue_id in by.member_of
+
+
+def may_override_lock(by: Actor, callback: Callback) -> bool:
+    """Whether the actor may edit an owned callback in its last 15 minutes (rules §3.2)."""
+    return by.is_admin or callback.queue_id in by.supervises
+
+
+def may_assign(by: Actor, callback: Callback) -> bool:
+    """Whether the actor may make somebody the owner: the owner hands over, supervisors assign."""
+    return callback.owner_id == by.id or may_override_lock(by, callback)
+
+
+def queues_for_creating(by: Actor) -> QuerySet[Queue]:
+    """The queues in which the actor may schedule (Callback > Create)."""
+    queues = Queue.objects.active()
+    if by.is_supervisor:
+        return queues
+    return queues.filter(pk__in=by.member_of) if by.role else queues.none()
+
+
+def may_create(by: Actor, *, is_member: bool) -> bool:
+    """Whether the actor may schedule in a queue (Callback > Create), given their membership."""
+    return by.is_supervisor or bool(by.role and is_member)
+
+
+def require(allowed: bool, message: str) -> None:
+    """Raise ``NotAllowed`` with this message unless allowed."""
+    if not allowed:
+        raise NotAllowed(message)

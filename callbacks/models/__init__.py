@@ -1,0 +1,34 @@
+"""The nouns of the domain, one file each."""
+
+from callbacks.models.attempt import Attempt
+from callbacks.models.callback import Callback
+from callbacks.models.contact_list import ContactList, ContactListEntry
+from callbacks.models.heartbeat import Heartbeat
+from callbacks.models.history import HistoryEvent
+from callbacks.models.outbox import OutboxMessage
+from callbacks.models.outcome import Outcome
+from callbacks.models.people import Agent, Presence, Role, Shift, Skill, Team, User
+from callbacks.models.queue import CallingHours, Holiday, Queue
+from callbacks.models.service_level import ServiceLevel
+
+__all__ = [
+    "Agent",
+    "Attempt",
+    "Callback",
+    "CallingHours",
+    "ContactList",
+    "ContactListEntry",
+    "Heartbeat",
+    "HistoryEvent",
+    "Holiday",
+    "OutboxMessage",
+    "Outcome",
+    "Presence",
+    "Queue",
+    "Role",
+    "ServiceLevel",
+    "Shift",
+    "Skill",
+    "Team",
+    "User",
+]

@@ -1,0 +1,239 @@
+"""The callback itself: one promise to call a contact at a requested time."""
+
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+
+from callbacks.lifecycle import EDITABLE, ENDED, Status
+from callbacks.models.contact_list import ContactListEntry
+from callbacks.models.keys import Keyed
+from callbacks.models.people import Agent, TimeZoneField, User
+from callbacks.models.queue import Queue
+from callbacks.rules import limits
+
+OPEN = Q(ended_at__isnull=True)
+"""Open, as queries and partial indexes say it: no parameter, so that the planner can match them."""
+
+
+class CallbackQuerySet(models.QuerySet["Callback"]):
+    """Questions about many callbacks, in the field's words."""
+
+    def open(self) -> Self:
+        """Those not over yet."""
+        return self.filter(OPEN)
+
+    def overdue(self, at: datetime) -> Self:
+        """Open, and the callback window has ended."""
+        return self.filter(OPEN, window_ends_at__lt=at)
+
+    def unowned(self) -> Self:
+        """Open ones that nobody has taken ownership of."""
+        return self.filter(OPEN, owner__isnull=True)
+
+    def promised_by(self, agent_id: Any) -> Self:
+        """Open ones that this agent owns or is preferred for."""
+        return self.filter(OPEN).filter(Q(owner=agent_id) | Q(preferred_agent=agent_id))
+
+    def beyond_limit_of(self, queue_id: Any, limit: timedelta, at: datetime) -> Self:
+        """Owned and open ones of a queue, further ahead than this limit allows (rules §3.6)."""
+        return self.filter(
+            OPEN, queue=queue_id, owner__isnull=False, requested_at__gt=at + limit
+        )
+
+    def duplicates_of(self, phone_number: str, requested_at: datetime, at: datetime) -> Self:
+        """Open ones for the number within 48 hours of now, or of the new time (rules §2.8).
+
+        One whose time is already past counts: it is still a promise to the same contact.
+        """
+        near = limits.DUPLICATE_WITHIN
+        return self.filter(OPEN, phone_number=phone_number).filter(
+            Q(requested_at__lte=at + near)
+            | Q(requested_at__range=(requested_at - near, requested_at + near))
+        )
+
+    def flagged(self) -> Self:
+        """With ``is_uncallable``: whether a contact list bars the number today (rules §2.9)."""
+        marks = ContactListEntry.objects.uncallable().filter(phone_number=OuterRef("phone_number"))
+        return self.annotate(is_uncallable=Exists(marks))
+
+    def for_display(self) -> Self:
+        """With everything that a row on a screen shows, in the same statement."""
+        return self.flagged().select_related("queue", "owner__user", "preferred_agent__user")
+
+
+class Callback(Keyed):
+    """A promise to call a contact at a requested time.
+
+    The wall time with its zone is the promise; ``requested_at`` (UTC) is derived from it by the
+    zone data of ``tzdata_version``. Changed only by the rooms of the domain, never by ``save()``
+    on a whole row.
+    """
+
+    status = models.CharField(max_length=16, choices=Status, default=Status.PENDING)
+    queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="callbacks")
+    priority = models.SmallIntegerField(default=0)
+
+    contact_name = models.CharField(max_length=200, blank=True)
+    phone_number = models.CharField(max_length=16)
+    phone_extension = models.CharField(max_length=20, blank=True)
+    contact_time_zone = TimeZoneField()
+
+    wall_date = models.DateField()
+    wall_time = models.TimeField()
+    time_zone = TimeZoneField()
+    fold = models.PositiveSmallIntegerField(default=0)
+    requested_at = models.DateTimeField()
+    tzdata_version = models.CharField(max_length=16)
+    window_starts_at = models.DateTimeField()
+    window_ends_at = models.DateTimeField()
+    is_outside_hours_agreed = models.BooleanField(default=False)
+    """Made on purpose outside the calling hours, by somebody who was told (rules §2.10)."""
+
+    owner = models.ForeignKey(
+        Agent, null=True, blank=True, on_delete=models.PROTECT, related_name="owned_callbacks"
+    )
+    ownership_expires_at = models.DateTimeField(null=True, blank=True)
+    preferred_agent = models.ForeignKey(
+        Agent, null=True, blank=True, on_delete=models.PROTECT, related_name="preferred_callbacks"
+    )
+
+    reason = models.TextField(blank=True)
+    ticket_id = models.CharField(max_length=100, blank=True)
+    conversation_id = models.CharField(max_length=100, blank=True)
+    external_data = models.JSONField(default=dict, blank=True)
+    consent = models.BooleanField(null=True)
+    """Whether the contact agreed to be called; ``None`` where nobody asked (rules §2.7)."""
+    consent_recorded_at = models.DateTimeField(null=True, blank=True)
+    consent_recorded_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    due_by = models.DateTimeField()
+    """The service level's deadline."""
+    next_action_at = models.DateTimeField(null=True)
+    """When the clock looks at it again; every open callback has one (rules §4.8)."""
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    created_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="made_callbacks"
+    )
+    request_key = models.UUIDField(null=True, blank=True)
+    """The form it came from: the same form sent twice is the same callback."""
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+    version = models.PositiveIntegerField(default=1)
+
+    objects = CallbackQuerySet.as_manager()
+
+    is_uncallable: bool
+    """Only with ``flagged()``."""
+
+    class Meta:
+        ordering = ["requested_at", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=Status.values), name="callback_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=sorted(ENDED), ended_at__isnull=False)
+                | Q(status__in=sorted(set(Status) - ENDED), ended_at__isnull=True),
+                name="callback_ended_when_over",
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True, next_action_at__isnull=False)
+                | Q(ended_at__isnull=False, next_action_at__isnull=True),
+                name="callback_always_has_a_next_look",
+            ),
+            models.CheckConstraint(
+                condition=Q(window_ends_at__gt=F("window_starts_at"))
+                & Q(requested_at__gte=F("window_starts_at"))
+                & Q(requested_at__lte=F("window_ends_at")),
+                name="callback_window_holds_requested_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(owner__isnull=True, ownership_expires_at__isnull=True)
+                | Q(owner__isnull=False, ownership_expires_at__gt=F("requested_at")),
+                name="callback_owner_has_a_period",
+            ),
+            models.CheckConstraint(condition=Q(fold__in=(0, 1)), name="callback_fold"),
+            models.CheckConstraint(
+                condition=Q(phone_number__regex=r"^\+[1-9][0-9]{3,14}$"),
+                name="callback_number_is_e164",
+            ),
+            models.CheckConstraint(
+                condition=~Q(consent=False), name="callback_never_against_consent"
+            ),
+            models.UniqueConstraint(
+                fields=["conversation_id"],
+                condition=OPEN & ~Q(conversation_id=""),
+                name="callback_one_open_per_conversation",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["next_action_at"], condition=OPEN, name="callback_next_look"),
+            models.Index(
+                fields=["owner", "requested_at"],
+                condition=OPEN & Q(owner__isnull=False), name="callback_owned",
+            ),
+            models.Index(
+                fields=["preferred_agent", "requested_at"],
+                condition=OPEN & Q(preferred_agent__isnull=False), name="callback_preferred",
+            ),
+            models.Index(
+                fields=["queue", "requested_at"],
+                condition=OPEN & Q(owner__isnull=True), name="callback_to_take",
+            ),
+            models.Index(
+                fields=["queue", "requested_at", "id"], condition=OPEN, name="callback_open_in_queue"
+            ),
+            models.Index(fields=["requested_at", "id"], condition=OPEN, name="callback_open"),
+            models.Index(fields=["phone_number", "requested_at"], name="callback_number"),
+            models.Index(fields=["created_by", "requested_at"], name="callback_made_by"),
+            models.Index(
+                fields=["ticket_id"], condition=~Q(ticket_id=""), name="callback_ticket"
+            ),
+            models.Index(fields=["queue", "requested_at"], name="callback_in_queue"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Callback to {self.contact_name or 'a contact'} at {self.requested_at:%Y-%m-%d %H:%M} UTC"
+
+    def get_absolute_url(self) -> str:
+        """The page of this callback."""
+        return f"/callbacks/{self.pk}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not over yet."""
+        return self.ended_at is None
+
+    @property
+    def is_editable(self) -> bool:
+        """Whether nobody is being rung or spoken to, so that the promise may be changed."""
+        return self.status in EDITABLE
+
+    @property
+    def is_owned(self) -> bool:
+        """Whether an agent took ownership."""
+        return self.owner_id is not None
+
+    @property
+    def editable_until(self) -> datetime | None:
+        """The last moment for an edit of an owned callback (rules §3.2)."""
+        return limits.editable_until(self.requested_at) if self.is_owned else None
+
+    @property
+    def window_duration(self) -> timedelta:
+        """The length of the callback window."""
+        return self.window_ends_at - self.window_starts_at
+
+    def is_locked(self, at: datetime) -> bool:
+        """Whether it is owned and less than 15 real minutes are left (rules §3.2)."""
+        return self.is_owned and limits.is_locked(self.requested_at, at)
+
+    def is_overdue(self, at: datetime) -> bool:
+        """Open, and the callback window has ended."""
+        return self.is_open and self.window_ends_at < at

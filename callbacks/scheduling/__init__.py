@@ -1,0 +1,29 @@
+"""Room 1: what people and programs do with a callback before its time.
+
+``examine`` finds every problem of a request at once and changes nothing; the verbs examine again
+under their locks, and write state, history and outbox in one transaction.
+"""
+
+from callbacks.scheduling.cancelling import cancel
+from callbacks.scheduling.changing import Changes, change, examine_change, reschedule
+from callbacks.scheduling.examination import Examination, examine
+from callbacks.scheduling.ownership import give_up_ownership, hand_over, take_ownership
+from callbacks.scheduling.request import CallbackRequest
+from callbacks.scheduling.scheduling import Assignment, Scheduled, schedule
+
+__all__ = [
+    "Assignment",
+    "CallbackRequest",
+    "Changes",
+    "Examination",
+    "Scheduled",
+    "cancel",
+    "change",
+    "examine",
+    "examine_change",
+    "give_up_ownership",
+    "hand_over",
+    "reschedule",
+    "schedule",
+    "take_ownership",
+]

@@ -1,0 +1,213 @@
+"""What the examination needs from the database, fetched in few statements as plain values."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models.functions import Extract, JSONObject
+
+from callbacks.models import (
+    Agent,
+    Callback,
+    CallingHours,
+    ContactListEntry,
+    Holiday,
+    Queue,
+    ServiceLevel,
+    Shift,
+    Skill,
+)
+from callbacks.rules import calling_hours as hours_rules
+from callbacks.rules.terms import DEFAULT_LEVEL, OwnerFacts, QueueTerms, ServiceLevelTerms
+
+@dataclass(frozen=True)
+class PromiseFacts:
+    """What speaks against one more promise to a number."""
+
+    existing: Callback | None
+    """The open callback that this one would double, earliest first (rules §2.8)."""
+    is_same_number: bool
+    """Whether it doubles by its number, not only by its interaction."""
+    barred_by: str | None
+    """The contact list that makes the number uncallable (rules §2.9)."""
+
+
+@dataclass(frozen=True)
+class QueueFacts:
+    """A queue's terms with what must be known of two people in it."""
+
+    terms: QueueTerms
+    owner: OwnerFacts | None
+    is_member: bool
+    """Whether the actor takes callbacks in the queue."""
+
+
+LOOK_AHEAD = timedelta(days=31)
+"""How far shifts and holidays are read: no callback lies further ahead."""
+
+
+def of_queue(
+    queue_id: uuid.UUID, owner_id: uuid.UUID | None, by_id: uuid.UUID | None, at: datetime
+) -> QueueFacts | None:
+    """The queue's terms, and what decides whether the agent can own there. One statement."""
+    row = (
+        Queue.objects.filter(pk=queue_id)
+        .annotate(
+            own_level=_level(ServiceLevel.objects.filter(pk=OuterRef("service_level"))),
+            general_level=_level(ServiceLevel.objects.for_all_callbacks()),
+            openings=ArraySubquery(
+                CallingHours.objects.filter(queue=OuterRef("pk")).values(
+                    row=JSONObject(weekday="weekday", opens="opens", closes="closes")
+                )
+            ),
+            days_off=ArraySubquery(
+                Holiday.objects.filter(
+                    Q(queue=OuterRef("pk")) | Q(queue__isnull=True),
+                    date__range=(at - timedelta(days=4), at + LOOK_AHEAD * 2),
+                ).values(row=JSONObject(date="date", name="name"))
+            ),
+            owner_facts=_owner(queue_id, owner_id, at),
+            is_member=Exists(Agent.objects.filter(pk=by_id, queues=OuterRef("pk"))),
+        )
+        .first()
+    )
+    if row is None:
+        return None
+    found: Any = row
+    owner = OwnerFacts.from_row(found.owner_facts) if found.owner_facts else None
+    return QueueFacts(_terms(found), owner, found.is_member)
+
+
+def _level(levels: Any) -> Subquery:
+    return Subquery(
+        levels.values(
+            row=JSONObject(
+                name="name",
+                seconds=Extract("threshold", "epoch"),
+                starts="clock_starts",
+                runs="clock_runs",
+            )
+        )[:1]
+    )
+
+
+def _owner(queue_id: uuid.UUID, owner_id: uuid.UUID | None, at: datetime) -> Subquery:
+    lacking = Skill.objects.filter(required_by=queue_id).exclude(agents=OuterRef("pk"))
+    absences = Shift.objects.filter(
+        agent=OuterRef("pk"), ends_at__gt=at - timedelta(days=1), starts_at__lt=at + LOOK_AHEAD
+    ).exclude(activity=Shift.Activity.ON_QUEUE)
+    return Subquery(
+        Agent.objects.filter(pk=owner_id)
+        .annotate(
+            is_member=Exists(Queue.objects.filter(pk=queue_id, members=OuterRef("pk"))),
+            lacking=ArraySubquery(lacking.values("name")),
+            absences=ArraySubquery(
+                absences.values(
+                    row=JSONObject(**{"from": "starts_at", "to": "ends_at", "what": "activity"})
+                )
+            ),
+        )
+        .values(
+            row=JSONObject(
+                id="user_id",
+                name="user__name",
+                is_active="user__is_active",
+                is_member="is_member",
+                lacking_skills="lacking",
+                absences="absences",
+                team_lead_id="team__lead_id",
+            )
+        )
+    )
+
+
+def _terms(row: Any) -> QueueTerms:
+    level = row.own_level or row.general_level
+    return QueueTerms(
+        id=row.pk,
+        name=row.name,
+        is_active=row.is_active,
+        default_region=row.default_region,
+        window_duration=row.window_duration,
+        consent_required=row.consent_required,
+        ownership_enabled=row.ownership_enabled,
+        schedule_ahead_limit=row.schedule_ahead_limit,
+        ownership_period=row.ownership_period,
+        level=_level_terms(level) if level else DEFAULT_LEVEL,
+        hours=_hours(row),
+    )
+
+
+def _level_terms(level: dict[str, Any]) -> ServiceLevelTerms:
+    return ServiceLevelTerms(
+        name=level["name"],
+        threshold=timedelta(seconds=float(level["seconds"])),
+        starts_at_creation=level["starts"] == ServiceLevel.ClockStart.CREATED,
+        business_hours_only=level["runs"] == ServiceLevel.ClockRun.BUSINESS_HOURS,
+    )
+
+
+def _hours(row: Any) -> hours_rules.CallingHours:
+    openings = tuple(
+        hours_rules.Opening(
+            o["weekday"], time.fromisoformat(o["opens"]), time.fromisoformat(o["closes"])
+        )
+        for o in row.openings
+    )
+    return hours_rules.CallingHours(
+        openings or hours_rules.EVERY_DAY,
+        {date.fromisoformat(day["date"]): day["name"] for day in row.days_off},
+    )
+
+
+def of_promise(
+    terms_id: uuid.UUID,
+    phone_number: str,
+    conversation_id: str,
+    requested_at: datetime,
+    at: datetime,
+    leaving_out: uuid.UUID | None,
+) -> PromiseFacts:
+    """What speaks against one more promise to this number. One statement, two for a duplicate."""
+    others = Callback.objects.exclude(pk=leaving_out).order_by("requested_at")
+    row: Any = (
+        Queue.objects.filter(pk=terms_id)
+        .values(
+            for_number=_first(others.duplicates_of(phone_number, requested_at, at)),
+            for_conversation=_first(
+                others.open().filter(conversation_id=conversation_id).exclude(conversation_id="")
+            ),
+            barred_by=Subquery(
+                ContactListEntry.objects.uncallable()
+                .filter(phone_number=phone_number)
+                .values("contact_list__name")[:1]
+            ),
+        )
+        .first()
+    )
+    twin = row["for_number"] or row["for_conversation"]
+    existing = Callback.objects.for_display().filter(pk=twin).first() if twin else None
+    return PromiseFacts(existing, is_same_number=bool(row["for_number"]), barred_by=row["barred_by"])
+
+
+def _first(callbacks: Any) -> Subquery:
+    return Subquery(callbacks.values("pk")[:1])
+
+
+def lock_promises(*keys: str) -> None:
+    """Let nobody else decide about these numbers and conversations until this transaction ends.
+
+    Taken in one order by everyone, so that two requests can never wait for each other; 64 requests
+    for one number are decided one after the other (rules §2.8).
+    """
+    names = sorted({key for key in keys if key})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(name, 1947)) "
+            "FROM unnest(%s::text[]) WITH ORDINALITY AS wanted(name, place) ORDER BY place",
+            [names],
+        )

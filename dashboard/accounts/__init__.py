@@ -1,0 +1,1 @@
+"""Logging in and out, presence, and the people behind it."""

@@ -1,0 +1,1 @@
+"""One callback and many: its page, its actions, the list and the search."""

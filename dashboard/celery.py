@@ -1,0 +1,23 @@
+"""Celery: the application and, on the same page, everything that happens by the clock.
+
+Celery only wakes work up. What must not be lost lies in PostgreSQL.
+"""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+
+app = Celery("ringback")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["callbacks"])
+
+app.conf.beat_schedule = {
+    "a sign of life from clock and worker": {
+        "task": "callbacks.tasks.pulse",
+        "schedule": 10.0,
+        # A pulse that waited longer than this says nothing about now.
+        "options": {"expires": 10},
+    },
+}

@@ -1,0 +1,62 @@
+"""What the frame around every page shows: the screens a role may open, presence, the engine's pulse."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from callbacks.models import Heartbeat, Presence, Role
+from callbacks.rules.limits import in_words
+
+SILENT_AFTER = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Screen:
+    """An entry of the navigation."""
+
+    label: str
+    url: str
+    icon: str
+    is_current: bool
+
+
+SCREENS = (
+    ("My callbacks", "home", "phone-call", {Role.AGENT}),
+    ("All callbacks", "callbacks", "list", set(Role)),
+    ("Admin", "admin:index", "settings", {Role.ADMIN}),
+)
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """The template context of the frame; nothing for strangers and fragments."""
+    actor = getattr(request, "actor", None)
+    if actor is None or getattr(request, "htmx", False):
+        return {}
+    return {
+        "screens": [
+            Screen(label, reverse(name), icon, request.path == reverse(name))
+            for label, name, icon, roles in SCREENS
+            if actor.role in roles
+        ],
+        "agent": actor.agent,
+        "presences": Presence,
+        "engine_warning": engine_warning(),
+    }
+
+
+def engine_warning() -> str:
+    """What to say when clock and worker are silent; empty while they are heard."""
+    pulse = Heartbeat.objects.filter(part="clock").first()
+    if pulse is None:
+        return "The clock has not been heard of yet: callbacks do not fall due until it runs."
+    silence = timezone.now() - pulse.at
+    if silence <= SILENT_AFTER:
+        return ""
+    return (
+        f"The clock or its worker has been silent for {in_words(silence)}: callbacks do not fall "
+        "due. Tell your administrator."
+    )

@@ -1,0 +1,41 @@
+"""All addresses, grouped by noun."""
+
+from django.contrib import admin
+from django.urls import path
+
+from dashboard import errors, health
+from dashboard.accounts import views as accounts
+from dashboard.agent import views as agent
+from dashboard.callback import views as callback
+from dashboard.schedule import views as schedule
+
+handler400 = errors.bad_request
+handler403 = errors.forbidden
+handler404 = errors.not_found
+handler500 = errors.broken
+
+urlpatterns = [
+    # The agent
+    path("", agent.home, name="home"),
+    path("presence", accounts.presence, name="presence"),
+    # The schedule panel
+    path("schedule", schedule.panel, name="schedule"),
+    path("schedule/preview", schedule.preview, name="schedule-preview"),
+    path("schedule/<uuid:key>", schedule.scheduled, name="scheduled"),
+    path("time-zones", schedule.time_zones, name="time-zones"),
+    # Callbacks
+    path("callbacks", callback.index, name="callbacks"),
+    path("callbacks/<uuid:key>", callback.page, name="callback"),
+    path("callbacks/<uuid:key>/change", callback.change, name="callback-change"),
+    path("callbacks/<uuid:key>/change/preview", callback.change_preview, name="callback-change-preview"),
+    path("callbacks/<uuid:key>/ownership", callback.ownership, name="callback-ownership"),
+    path("callbacks/<uuid:key>/hand-over", callback.hand_over, name="callback-hand-over"),
+    path("callbacks/<uuid:key>/cancellation", callback.cancellation, name="callback-cancellation"),
+    path("search", callback.search, name="search"),
+    # People
+    path("login", accounts.log_in, name="log-in"),
+    path("logout", accounts.log_out, name="log-out"),
+    path("admin/", admin.site.urls),
+    # Machines
+    path("healthz", health.healthz, name="healthz"),
+]

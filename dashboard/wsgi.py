@@ -1,0 +1,9 @@
+"""Django as a WSGI application, inside ``dashboard.asgi`` or under any WSGI server."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+
+application = get_wsgi_application()
