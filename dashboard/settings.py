@@ -9,6 +9,7 @@ import os
 import secrets
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import unquote
 
 # Zone rules come from the pinned tzdata package alone: an operating system's own copy may be
 # years old, and would win. Must stand before anything reads a zone.
@@ -156,6 +157,8 @@ DATABASES = {
         "ATOMIC_REQUESTS": False,
     }
 }
+# The folder of a Unix socket stands in the place of the host, its slashes as %2F.
+DATABASES["default"]["HOST"] = unquote(DATABASES["default"]["HOST"])
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("application_name", "ringback")
 
 CELERY_BROKER_URL = required("BROKER_URL", "redis://… or amqp://…, or run bin/start")
