@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from callbacks import access
+from callbacks.lifecycle import Status
 from callbacks.models import Callback
 from callbacks.rules import limits, numbers
 from dashboard.clocks import city, day_and_time
@@ -76,6 +77,21 @@ class Row:
             return "now"
         words = limits.in_words(abs(left) - abs(left) % timedelta(minutes=1))
         return f"in {words}" if left > timedelta(0) else f"{words} ago"
+
+    @property
+    def next_step(self) -> str:
+        """What happens next, and when."""
+        callback = self.callback
+        if not callback.is_open:
+            ended = day_and_time(callback.ended_at or self.at, self.zone)
+            return f"Over since {ended} ({self.my_city}): {callback.get_status_display().lower()}."
+        if callback.status != Status.PENDING:
+            return f"{callback.get_status_display()}; it was due {self.due}."
+        if callback.owner:
+            return f"Falls due {self.due}, then waits for {callback.owner}."
+        if callback.preferred_agent:
+            return f"Falls due {self.due}, offered to {callback.preferred_agent} first."
+        return f"Falls due {self.due}, then goes to the next agent of {callback.queue}."
 
     @property
     def is_soon(self) -> bool:

@@ -142,6 +142,8 @@ TEMPLATES = [
 SILENCED_SYSTEM_CHECKS = [
     # X-Frame-Options cannot name hosts; frame-ancestors in the CSP says it for all browsers.
     "security.W002",
+    # User names are unique without regard to case, by a constraint stronger than unique=True.
+    "auth.W004",
 ]
 
 # --- database, broker ------------------------------------------------------------------------
