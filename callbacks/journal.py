@@ -41,6 +41,9 @@ LABELS: Mapping[str, str] = {
 DERIVED = frozenset({"requested_at", "window", "ownership_expires_at", "due_by", "tzdata_version"})
 """Kept for the record, but not worth telling a person beside what they follow from."""
 
+NOTHING = (None, "", False, 0)
+"""Not worth a line in the history of a callback that was just made."""
+
 
 @dataclass(frozen=True)
 class Names:
@@ -132,7 +135,9 @@ def changes_in_words(event: HistoryEvent) -> list[str]:
     return [
         _change_in_words(label, event.before.get(name), event.after[name])
         for name, label in LABELS.items()
-        if name in event.after and name not in DERIVED
+        if name in event.after
+        and name not in DERIVED
+        and (event.before or event.after[name] not in NOTHING)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 from callbacks import access
@@ -72,11 +72,7 @@ class Row:
     @property
     def due(self) -> str:
         """``in 2 hours 14 minutes``, ``now``, ``20 minutes ago``."""
-        left = self.callback.requested_at - self.at
-        if abs(left) < timedelta(minutes=1):
-            return "now"
-        words = limits.in_words(abs(left) - abs(left) % timedelta(minutes=1))
-        return f"in {words}" if left > timedelta(0) else f"{words} ago"
+        return limits.distance_in_words(self.callback.requested_at, self.at)
 
     @property
     def next_step(self) -> str:

@@ -35,6 +35,16 @@
     else field.removeAttribute("aria-invalid");
   });
 
+  // While a zone is being typed, the preview goes by the one that stood there before.
+  document.addEventListener("focusin", (event) => {
+    if (event.target.matches("[data-combobox]")) event.target.dataset.settled = event.target.value;
+  });
+  document.addEventListener("htmx:configRequest", (event) => {
+    const input = document.activeElement;
+    const typing = input?.matches("[data-combobox][aria-expanded=true]");
+    if (typing && event.detail.elt.matches("[data-preview]")) event.detail.parameters[input.name] = input.dataset.settled;
+  });
+
   // What could not be sent is said, and stays in the form.
   const tell = (text) => {
     const notice = document.createElement("p");

@@ -55,3 +55,12 @@ def in_words(span: timedelta) -> str:
         if count:
             parts.append(f"{count} {word}{'' if count == 1 else 's'}")
     return " ".join(parts[:2]) or "no time"
+
+
+def distance_in_words(moment: datetime, at: datetime) -> str:
+    """How far a moment is from now: ``in 2 hours 14 minutes``, ``now``, ``20 minutes ago``."""
+    left = moment - at
+    minutes = timedelta(minutes=round(abs(left).total_seconds() / 60))
+    if minutes < timedelta(minutes=1):
+        return "now"
+    return f"in {in_words(minutes)}" if left > timedelta(0) else f"{in_words(minutes)} ago"

@@ -1,7 +1,7 @@
 """What the panel shows while somebody types: the moment in three clocks, and everything about it."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from callbacks.access import Actor, may_edit, readable
 from callbacks.errors import Problem
@@ -82,10 +82,7 @@ class Preview:
         """How far away it is: ``in 2 hours 14 minutes``."""
         if not self.found.moment:
             return ""
-        left = self.found.moment.instant - self.found.at
-        if abs(left) < timedelta(minutes=1):
-            return "now"
-        return f"in {limits.in_words(left)}" if left > timedelta(0) else f"{limits.in_words(-left)} ago"
+        return limits.distance_in_words(self.found.moment.instant, self.found.at)
 
     @property
     def window(self) -> str:

@@ -24,6 +24,18 @@ def city(zone: str) -> str:
     return clocks.city(zone)
 
 
+@register.filter
+def hands(local: datetime) -> str:
+    """``14:05`` of an aware local moment. Django's own ``date`` would convert it to UTC first."""
+    return f"{local:%H:%M}"
+
+
+@register.filter
+def day(local: datetime) -> str:
+    """``Sun 20 Dec 2026`` of an aware local moment."""
+    return f"{local:%a %-d %b %Y}"
+
+
 @register.simple_tag
 def moment(instant: datetime, zone: str) -> SafeString:
     """The instant on the clocks of a zone, named; machines read it in UTC."""
