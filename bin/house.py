@@ -153,7 +153,9 @@ def _holds(stamp: Path, version: str) -> bool:
 def _version() -> str:
     """What ``prepare`` depends on: requirements, migrations, static files, and the settings."""
     digest = hashlib.sha256(os.environ.get("DEMO", "").encode())
-    for file in _files(("requirements.txt", "callbacks/migrations", "static", "callbacks/demonstration")):
+    for file in _files(
+        ("requirements.txt", "callbacks/migrations", "static", "callbacks/demonstration")
+    ):
         digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
     return digest.hexdigest()
 

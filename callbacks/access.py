@@ -21,6 +21,7 @@ from django.db.models import Q, QuerySet
 
 from callbacks.errors import NotAllowed
 from callbacks.models import Agent, Callback, HistoryEvent, Queue, Role, User
+from callbacks.models.callback import CallbackQuerySet
 
 Kind = HistoryEvent.ActorKind
 
@@ -80,9 +81,9 @@ class Actor:
         return frozenset(rows.order_by().values_list("pk", flat=True))
 
 
-def readable(by: Actor) -> QuerySet[Callback]:
+def readable(by: Actor) -> CallbackQuerySet:
     """The callbacks that exist for this actor (Callback > Read)."""
-    everything = Callback.objects.all()
+    everything: CallbackQuerySet = Callback.objects.all()
     if by.is_admin:
         return everything
     if not by.role:

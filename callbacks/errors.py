@@ -4,8 +4,9 @@ Each refusal has a ``code`` (the API's), the ``field`` it belongs to where there
 that a person with a headset on can act upon. Doors show them in their own way; none rewords them.
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -16,7 +17,7 @@ class Problem:
     code: str
     field: str
     message: str
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """What a door needs to offer a remedy: neighbours of a gap, the existing callback, …"""
 
 

@@ -39,7 +39,7 @@ class Move(StrEnum):
     FALL_DUE = "fall due"
     OFFER = "offer"
     ACCEPT = "accept"
-    PASS_ON = "pass on"
+    PASS_ON = "pass on"  # noqa: S105 (no password)
     COMPLETE = "complete"
     RETRY = "retry"
     FAIL = "fail"

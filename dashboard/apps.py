@@ -10,4 +10,4 @@ class DashboardConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks."""
-        from dashboard import checks  # noqa: F401, PLC0415 (apps must be ready first)
+        from dashboard import checks  # noqa: F401 (apps must be ready first)

@@ -6,6 +6,7 @@ streams, when they come, are routed here before Django sees them.
 """
 
 import os
+from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
 
@@ -13,4 +14,4 @@ from dashboard.wsgi import application as pages
 
 THREADS = int(os.environ.get("WEB_THREADS", "8"))
 
-application = WSGIMiddleware(pages, workers=THREADS)
+application = WSGIMiddleware(cast("Any", pages), workers=THREADS)

@@ -1,7 +1,7 @@
 """System checks: every view declares who may enter; the zone data is the pinned one and right."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, time, UTC
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, register

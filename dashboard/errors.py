@@ -14,7 +14,9 @@ def _page(request: HttpRequest, status: int, title: str, advice: str) -> HttpRes
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Something that no screen of ours sends."""
     return _page(
-        request, 400, "This request could not be read",
+        request,
+        400,
+        "This request could not be read",
         "It was too large or damaged on its way. Go back, shorten what you typed, and try again.",
     )
 
@@ -22,7 +24,9 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """A page that the person's role does not open."""
     return _page(
-        request, 403, "This page is not open to you",
+        request,
+        403,
+        "This page is not open to you",
         "Your role does not include it. Ask your administrator if you need it.",
     )
 
@@ -30,7 +34,9 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Absent, or not this person's to see: the answer is the same."""
     return _page(
-        request, 404, "There is nothing here",
+        request,
+        404,
+        "There is nothing here",
         "The address is wrong, or what was here is not yours to see.",
     )
 
@@ -39,10 +45,12 @@ def broken(request: HttpRequest) -> HttpResponse:
     """Our fault. Shows nothing of the inside, and needs neither database nor session."""
     try:
         return _page(
-            request, 500, "Something went wrong on our side",
+            request,
+            500,
+            "Something went wrong on our side",
             "Nothing that was confirmed is lost. Try again in a moment; if it stays, tell your administrator.",
         )
-    except Exception:  # noqa: BLE001 (the last resort must not fail)
+    except Exception:
         return HttpResponse("Something went wrong on our side. Try again in a moment.", status=500)
 
 
@@ -50,7 +58,9 @@ def broken(request: HttpRequest) -> HttpResponse:
 def form_too_old(request: HttpRequest, reason: str = "") -> HttpResponse:
     """The form's CSRF token no longer holds: the page was open since before another log-in."""
     response = _page(
-        request, 403, "This page was open for too long",
+        request,
+        403,
+        "This page was open for too long",
         "You logged in again meanwhile, or cookies are blocked. Nothing was saved: go back, copy "
         "what you typed, reload the page and send it again.",
     )

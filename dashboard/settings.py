@@ -181,9 +181,7 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "routing"
 CELERY_TASK_ROUTES = {"callbacks.tasks.sync_*": {"queue": "sync"}}
-CELERY_TASK_DEFAULT_QUEUE_TYPE = (
-    "quorum" if CELERY_BROKER_URL.startswith("amqp") else "classic"
-)
+CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum" if CELERY_BROKER_URL.startswith("amqp") else "classic"
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 

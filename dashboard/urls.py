@@ -27,7 +27,11 @@ urlpatterns = [
     path("callbacks", callback.index, name="callbacks"),
     path("callbacks/<uuid:key>", callback.page, name="callback"),
     path("callbacks/<uuid:key>/change", callback.change, name="callback-change"),
-    path("callbacks/<uuid:key>/change/preview", callback.change_preview, name="callback-change-preview"),
+    path(
+        "callbacks/<uuid:key>/change/preview",
+        callback.change_preview,
+        name="callback-change-preview",
+    ),
     path("callbacks/<uuid:key>/ownership", callback.ownership, name="callback-ownership"),
     path("callbacks/<uuid:key>/hand-over", callback.hand_over, name="callback-hand-over"),
     path("callbacks/<uuid:key>/cancellation", callback.cancellation, name="callback-cancellation"),

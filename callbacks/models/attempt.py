@@ -27,7 +27,8 @@ class Attempt(Keyed):
         constraints = [
             models.UniqueConstraint(fields=["callback", "number"], name="attempt_numbered_once"),
             models.UniqueConstraint(
-                fields=["callback"], condition=Q(ended_at__isnull=True),
+                fields=["callback"],
+                condition=Q(ended_at__isnull=True),
                 name="attempt_one_at_a_time",
             ),
             models.CheckConstraint(

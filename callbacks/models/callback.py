@@ -39,9 +39,7 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
 
     def beyond_limit_of(self, queue_id: Any, limit: timedelta, at: datetime) -> Self:
         """Owned and open ones of a queue, further ahead than this limit allows (rules §3.6)."""
-        return self.filter(
-            OPEN, queue=queue_id, owner__isnull=False, requested_at__gt=at + limit
-        )
+        return self.filter(OPEN, queue=queue_id, owner__isnull=False, requested_at__gt=at + limit)
 
     def duplicates_of(self, phone_number: str, requested_at: datetime, at: datetime) -> Self:
         """Open ones for the number within 48 hours of now, or of the new time (rules §2.8).
@@ -176,25 +174,28 @@ class Callback(Keyed):
             models.Index(fields=["next_action_at"], condition=OPEN, name="callback_next_look"),
             models.Index(
                 fields=["owner", "requested_at"],
-                condition=OPEN & Q(owner__isnull=False), name="callback_owned",
+                condition=OPEN & Q(owner__isnull=False),
+                name="callback_owned",
             ),
             models.Index(
                 fields=["preferred_agent", "requested_at"],
-                condition=OPEN & Q(preferred_agent__isnull=False), name="callback_preferred",
+                condition=OPEN & Q(preferred_agent__isnull=False),
+                name="callback_preferred",
             ),
             models.Index(
                 fields=["queue", "requested_at"],
-                condition=OPEN & Q(owner__isnull=True), name="callback_to_take",
+                condition=OPEN & Q(owner__isnull=True),
+                name="callback_to_take",
             ),
             models.Index(
-                fields=["queue", "requested_at", "id"], condition=OPEN, name="callback_open_in_queue"
+                fields=["queue", "requested_at", "id"],
+                condition=OPEN,
+                name="callback_open_in_queue",
             ),
             models.Index(fields=["requested_at", "id"], condition=OPEN, name="callback_open"),
             models.Index(fields=["phone_number", "requested_at"], name="callback_number"),
             models.Index(fields=["created_by", "requested_at"], name="callback_made_by"),
-            models.Index(
-                fields=["ticket_id"], condition=~Q(ticket_id=""), name="callback_ticket"
-            ),
+            models.Index(fields=["ticket_id"], condition=~Q(ticket_id=""), name="callback_ticket"),
             models.Index(fields=["queue", "requested_at"], name="callback_in_queue"),
         ]
 

@@ -51,7 +51,8 @@ class ContactListEntry(Keyed):
         verbose_name_plural = "contact list entries"
         constraints = [
             models.UniqueConstraint(
-                fields=["contact_list", "phone_number"], name="contact_list_entry_once",
+                fields=["contact_list", "phone_number"],
+                name="contact_list_entry_once",
                 violation_error_message="This number is on the list already.",
             ),
             models.CheckConstraint(
@@ -62,7 +63,8 @@ class ContactListEntry(Keyed):
         ]
         indexes = [
             models.Index(
-                fields=["phone_number"], condition=Q(is_uncallable=True),
+                fields=["phone_number"],
+                condition=Q(is_uncallable=True),
                 name="contact_list_uncallable",
             ),
         ]

@@ -52,7 +52,8 @@ class OutboxMessage(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["callback", "id"], condition=Q(settled_at__isnull=True),
+                fields=["callback", "id"],
+                condition=Q(settled_at__isnull=True),
                 name="outbox_unsettled",
             ),
         ]

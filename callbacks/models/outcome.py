@@ -24,7 +24,8 @@ class Outcome(Keyed):
         ordering = ["name"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(effect__in=["completed", "retry", "failed"]), name="outcome_effect_known"
+                condition=Q(effect__in=["completed", "retry", "failed"]),
+                name="outcome_effect_known",
             ),
         ]
 

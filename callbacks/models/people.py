@@ -13,7 +13,6 @@ from django.utils import timezone
 from callbacks.models.keys import Keyed
 from callbacks.rules import moments
 
-
 if TYPE_CHECKING:
     _TextField = models.CharField[str, str]
 else:
@@ -23,8 +22,10 @@ else:
 def validate_time_zone(name: str) -> None:
     """Refuse a zone that the pinned zone data does not have (rules §2.3)."""
     if name not in moments.ZONES:
-        raise ValidationError("“%(name)s” is not a time zone. Choose one such as Europe/London.",
-                              params={"name": name[:64]})
+        raise ValidationError(
+            "“%(name)s” is not a time zone. Choose one such as Europe/London.",
+            params={"name": name[:64]},
+        )
 
 
 class TimeZoneField(_TextField):
@@ -132,7 +133,11 @@ class Team(Keyed):
 
     name = models.CharField(max_length=100, unique=True)
     lead = models.ForeignKey(
-        "Agent", null=True, blank=True, on_delete=models.SET_NULL, related_name="leads",
+        "Agent",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="leads",
         help_text="Gets a callback whose owner cannot take it, when no peer can.",
     )
 
@@ -178,12 +183,8 @@ class AgentQuerySet(models.QuerySet["Agent"]):
 
     def able_to_own_in(self, queue_id: Any) -> Self:
         """Active members of the queue with all the skills it requires (rules §2.11)."""
-        lacking = Skill.objects.filter(required_by=queue_id).exclude(
-            agents=models.OuterRef("pk")
-        )
-        return self.active().filter(
-            ~models.Exists(lacking), queues=queue_id
-        )
+        lacking = Skill.objects.filter(required_by=queue_id).exclude(agents=models.OuterRef("pk"))
+        return self.active().filter(~models.Exists(lacking), queues=queue_id)
 
 
 class Agent(models.Model):
@@ -238,11 +239,15 @@ class Shift(Keyed):
                 violation_error_message="A shift must end after it starts.",
             ),
             models.CheckConstraint(
-                condition=Q(activity__in=["on_queue", "break", "meal", "meeting", "training", "absent"]),
+                condition=Q(
+                    activity__in=["on_queue", "break", "meal", "meeting", "training", "absent"]
+                ),
                 name="shift_activity_known",
             ),
         ]
         indexes = [models.Index(fields=["agent", "ends_at"], name="shift_of_agent")]
 
     def __str__(self) -> str:
-        return f"{self.agent}: {self.get_activity_display()} from {self.starts_at:%Y-%m-%d %H:%M} UTC"
+        return (
+            f"{self.agent}: {self.get_activity_display()} from {self.starts_at:%Y-%m-%d %H:%M} UTC"
+        )

@@ -47,7 +47,8 @@ class Queue(Keyed):
     name = models.CharField(max_length=100, unique=True)
     is_active = models.BooleanField("active", default=True, help_text="Takes new callbacks.")
     default_region = models.CharField(
-        max_length=2, default="US",
+        max_length=2,
+        default="US",
         help_text="Country whose numbers may be typed without + (ISO code, such as US or GB).",
     )
     window_duration = models.DurationField(
@@ -56,7 +57,11 @@ class Queue(Keyed):
         help_text="How long after the requested time the call may still be made.",
     )
     service_level = models.ForeignKey(
-        ServiceLevel, null=True, blank=True, on_delete=models.PROTECT, related_name="queues",
+        ServiceLevel,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="queues",
         help_text="Empty: the service level for all callbacks.",
     )
     required_skills = models.ManyToManyField(Skill, blank=True, related_name="required_by")
@@ -91,11 +96,15 @@ class Queue(Keyed):
     )
     when_owner_cannot = models.CharField(
         "when the owner cannot take it in the window",
-        max_length=16, choices=OwnerCannot, default=OwnerCannot.KEEP_WAITING,
+        max_length=16,
+        choices=OwnerCannot,
+        default=OwnerCannot.KEEP_WAITING,
     )
     on_expiry = models.CharField(
         "when the ownership period is over",
-        max_length=16, choices=OnExpiry, default=OnExpiry.DISCONNECT,
+        max_length=16,
+        choices=OnExpiry,
+        default=OnExpiry.DISCONNECT,
     )
 
     objects = QueueQuerySet.as_manager()
@@ -187,9 +196,12 @@ class CallingHours(Keyed):
                 name="calling_hours_not_empty",
                 violation_error_message="Calling hours must close after they open.",
             ),
-            models.CheckConstraint(condition=Q(weekday__range=(0, 6)), name="calling_hours_weekday"),
+            models.CheckConstraint(
+                condition=Q(weekday__range=(0, 6)), name="calling_hours_weekday"
+            ),
             models.UniqueConstraint(
-                fields=["queue", "weekday", "opens"], name="calling_hours_once",
+                fields=["queue", "weekday", "opens"],
+                name="calling_hours_once",
                 violation_error_message="These hours are there already.",
             ),
         ]
@@ -202,7 +214,11 @@ class Holiday(Keyed):
     """A day, in the contact's own zone, on which nobody is called: in one queue, or in all."""
 
     queue = models.ForeignKey(
-        Queue, null=True, blank=True, on_delete=models.CASCADE, related_name="holidays",
+        Queue,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="holidays",
         help_text="Empty: all queues.",
     )
     date = models.DateField()
@@ -212,7 +228,9 @@ class Holiday(Keyed):
         ordering = ["date"]
         constraints = [
             models.UniqueConstraint(
-                fields=["queue", "date"], name="holiday_once", nulls_distinct=False,
+                fields=["queue", "date"],
+                name="holiday_once",
+                nulls_distinct=False,
                 violation_error_message="This day is a holiday there already.",
             ),
         ]

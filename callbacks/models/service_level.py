@@ -46,9 +46,7 @@ class ServiceLevel(Keyed):
     target_percent = models.PositiveSmallIntegerField(
         default=90, validators=[MinValueValidator(1), MaxValueValidator(100)]
     )
-    clock_starts = models.CharField(
-        max_length=16, choices=ClockStart, default=ClockStart.REQUESTED
-    )
+    clock_starts = models.CharField(max_length=16, choices=ClockStart, default=ClockStart.REQUESTED)
     clock_runs = models.CharField(max_length=16, choices=ClockRun, default=ClockRun.ALWAYS)
     is_for_all_callbacks = models.BooleanField(
         "for all callbacks",

@@ -104,7 +104,8 @@ class Overlap(MomentRefused):
         self.first = first
         self.second = second
         once, again = (
-            f"{offset_text(moment.utc_offset)} ({abbreviation(moment)})" for moment in (first, second)
+            f"{offset_text(moment.utc_offset)} ({abbreviation(moment)})"
+            for moment in (first, second)
         )
         super().__init__(
             f"{wall.time:%H:%M} happens twice on {_day(wall.date)} in {wall.zone}: once at {once} "
@@ -126,7 +127,9 @@ def zone(name: str) -> ZoneInfo:
 def parse_date(text: str) -> date:
     """A date written YYYY-MM-DD in ASCII digits; raises ``UnreadableDate``."""
     if not (found := _DATE.fullmatch(text)):
-        raise UnreadableDate(f"“{text[:40]}” is not a date. Write it as year-month-day: 2026-12-01.")
+        raise UnreadableDate(
+            f"“{text[:40]}” is not a date. Write it as year-month-day: 2026-12-01."
+        )
     year, month, day = map(int, found.groups())
     try:
         read = date(year, month, day)

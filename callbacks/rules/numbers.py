@@ -129,7 +129,7 @@ def _refuse_impossible(number: phonenumbers.PhoneNumber, typed: str, region: str
         phonenumbers.ValidationResult.TOO_LONG: "too long",
         phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "too short without its area code",
     }.get(why, "of no possible length")
-    code = phonenumbers.region_code_for_country_code(number.country_code)
+    code = phonenumbers.region_code_for_country_code(number.country_code or 0)
     raise NumberRefused(
         f"“{typed[:40]}” is {what} for a number in {country(code)}. Type it with the area code, or "
         "start with + and the country code."

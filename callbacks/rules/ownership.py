@@ -13,14 +13,16 @@ def problem_with_terms(terms: QueueTerms, requested_at: datetime, at: datetime) 
     """Why nobody can own a callback at this time in this queue; ``None`` when somebody can."""
     if not terms.ownership_enabled:
         return Problem(
-            "ownership.disabled", FIELD,
+            "ownership.disabled",
+            FIELD,
             f"Owned callbacks are switched off in {terms.name}. Untick Take Ownership; “Route "
             "callback to me if possible” still offers it to you first.",
         )
     if limits.is_too_far(requested_at, at, terms.schedule_ahead_limit):
         limit = limits.in_words(terms.schedule_ahead_limit)
         return Problem(
-            "ownership.too.far", FIELD,
+            "ownership.too.far",
+            FIELD,
             f"Owned callbacks in {terms.name} may lie at most {limit} ahead. Choose an earlier "
             "time, or untick Take Ownership.",
             {"limit": limit, "latest": at + terms.schedule_ahead_limit},

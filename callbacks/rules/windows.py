@@ -32,7 +32,8 @@ class Window:
             )
         if self.duration > level.threshold:
             return Problem(
-                "window.exceeds.service.level", FIELD,
+                "window.exceeds.service.level",
+                FIELD,
                 f"The callback window ({limits.in_words(self.duration)}) is longer than the "
                 f"threshold of the service level “{level.name}” "
                 f"({limits.in_words(level.threshold)}). Shorten the window.",

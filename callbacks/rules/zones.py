@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -90,21 +90,17 @@ def describe(name: str) -> ZoneChoice:
 
 def _score(entry: _Entry, wanted: str) -> int | None:
     """How well an entry fits: the less, the better; ``None`` when it does not."""
-    if wanted in entry.names:
-        return 0
-    if wanted in entry.abbreviations:
-        return 1
-    if entry.words[0].startswith(wanted):
-        return 2
-    if any(name.startswith(wanted) for name in entry.names):
-        return 3
-    if any(f" {word}".find(f" {wanted}") >= 0 for word in entry.words):
-        return 4
-    if any(wanted in name for name in entry.names) or wanted in " ".join(entry.words):
-        return 5
-    parts = wanted.split()
     everything = " ".join((*entry.words, *entry.names, *entry.abbreviations))
-    return 6 if len(parts) > 1 and all(part in everything for part in parts) else None
+    fits = (
+        wanted in entry.names,
+        wanted in entry.abbreviations,
+        entry.words[0].startswith(wanted),
+        any(name.startswith(wanted) for name in entry.names),
+        any(f" {wanted}" in f" {word}" for word in entry.words),
+        wanted in everything,
+        all(part in everything for part in wanted.split()),
+    )
+    return fits.index(True) if True in fits else None
 
 
 def _offset(text: str) -> timedelta | None:
@@ -144,7 +140,7 @@ def _index() -> dict[str, _Entry]:
     }
 
 
-def _other_names(windows: dict[str, str]) -> dict[str, set[str]]:
+def _other_names(windows: Mapping[str, str]) -> dict[str, set[str]]:
     """For each zone all that it is also called: links, old names, Windows' names."""
     found: dict[str, set[str]] = {}
     pairs: Iterable[tuple[str, str]] = [
@@ -161,7 +157,6 @@ def _other_names(windows: dict[str, str]) -> dict[str, set[str]]:
 
 
 def _entry(name: str, country: str, other_names: set[str], golden: bool) -> _Entry:
-    locale = Locale("en")
     city = "UTC" if name == "UTC" else _city(name)
     known_as, long_names = _cldr_names(name)
     place = numbers.country(country) if country else ""
@@ -194,7 +189,14 @@ def _cldr_names(name: str) -> tuple[str, list[str]]:
 
 def _old_name(name: str) -> str:
     """The name under which CLDR still keeps a renamed zone."""
-    return next((old for old, new in moments.aliases().items() if new == name and old in get_global("meta_zones")), name)
+    return next(
+        (
+            old
+            for old, new in moments.aliases().items()
+            if new == name and old in get_global("meta_zones")
+        ),
+        name,
+    )
 
 
 def _abbreviations(name: str) -> set[str]:

@@ -31,7 +31,12 @@ def cancel(
         next_action_at=None,
     )
     journal.record(
-        callback, journal.What.CANCELLED, by=by, at=at, before=before, reason=reason.strip(),
+        callback,
+        journal.What.CANCELLED,
+        by=by,
+        at=at,
+        before=before,
+        reason=reason.strip(),
         action=journal.Action.CANCEL,
     )
     return callback

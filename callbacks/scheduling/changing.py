@@ -142,7 +142,11 @@ def change(
         what = journal.What.RESCHEDULED if found.scope.time else journal.What.CHANGED
         remarks = [w.message for w in found.warnings if w.code == "calling.hours"]
         journal.record(
-            callback, what, by=by, at=at, before=before,
+            callback,
+            what,
+            by=by,
+            at=at,
+            before=before,
             reason=" ".join([override_reason.strip(), *remarks]).strip(),
         )
     return callback

@@ -164,7 +164,8 @@ def _examine_queue(found: Examination, by: Actor, scope: Scope) -> None:
     found.terms, found.owner = sheet.terms, sheet.owner
     if scope.queue and not sheet.terms.is_active:
         found.refuse(
-            "invalid.value", "queue",
+            "invalid.value",
+            "queue",
             f"{sheet.terms.name} takes no new callbacks. Choose another queue.",
         )
 
@@ -187,7 +188,9 @@ def _resolve(found: Examination) -> Moment | None:
     day, clock = _readable_date(found), _readable_time(found)
     if request.time_zone not in moments.ZONES:
         found.refuse(
-            "zone.unknown", "time_zone", _unknown_zone(request.time_zone),
+            "zone.unknown",
+            "time_zone",
+            _unknown_zone(request.time_zone),
             missing=not request.time_zone,
         )
         return None
@@ -197,12 +200,16 @@ def _resolve(found: Examination) -> Moment | None:
         return moments.resolve(moments.WallTime(day, clock, request.time_zone, request.fold))
     except moments.Gap as gap:
         found.refuse(
-            "time.gap", "time", f"{gap} Choose one of the times beside it.",
+            "time.gap",
+            "time",
+            f"{gap} Choose one of the times beside it.",
             neighbours=(gap.before, gap.after),
         )
     except moments.Overlap as overlap:
         found.refuse(
-            "time.ambiguous", "time", f"{overlap} Say which is meant.",
+            "time.ambiguous",
+            "time",
+            f"{overlap} Say which is meant.",
             choices=(overlap.first, overlap.second),
         )
     except moments.MomentRefused as refused:
@@ -242,13 +249,15 @@ def _examine_distance(found: Examination, moment: Moment) -> None:
     if limits.is_past(moment.instant, found.at):
         ago = limits.in_words(found.at - moment.instant)
         found.refuse(
-            "time.past", "time",
+            "time.past",
+            "time",
             f"This time passed {ago} ago. Choose one that is still to come.",
         )
     elif limits.is_too_far(moment.instant, found.at, limits.FURTHEST_AHEAD):
         latest = (found.at + limits.FURTHEST_AHEAD).astimezone(moment.local.tzinfo)
         found.refuse(
-            "time.too.far", "date",
+            "time.too.far",
+            "date",
             "No callback may lie more than 30 days (720 hours) ahead. The latest moment now is "
             f"{in_words(latest)}.",
             latest=latest,
@@ -303,8 +312,12 @@ def _examine_external_data(found: Examination) -> None:
     written = json.dumps(dict(found.request.external_data))
     if len(written) > texts.EXTERNAL_DATA_BYTES:
         found.refuse("invalid.value", "external_data", "At most 16 KiB of external data fit here.")
-    elif "\\u0000" in written or "\\ud8" in written.lower() and not _is_text(written):
-        found.refuse("invalid.value", "external_data", "External data holds a character that cannot be stored.")
+    elif "\\u0000" in written or ("\\ud8" in written.lower() and not _is_text(written)):
+        found.refuse(
+            "invalid.value",
+            "external_data",
+            "External data holds a character that cannot be stored.",
+        )
 
 
 def _is_text(written: str) -> bool:
@@ -320,7 +333,8 @@ def _examine_consent(found: Examination) -> None:
     wanted = found.request.consent_required or bool(found.terms and found.terms.consent_required)
     if found.request.consent is False or (found.request.consent is None and wanted):
         found.refuse(
-            "consent.required", "consent",
+            "consent.required",
+            "consent",
             "Ask the contact whether we may call back, and tick this when they agree.",
             missing=found.request.consent is None,
         )
@@ -369,7 +383,8 @@ def _examine_owner(found: Examination, terms: QueueTerms, moment: Moment) -> Non
     found.why_owner_cannot = unable
     if unable and not found.request.falls_back:
         found.refuse(
-            "ownership.agent.unable", ownership.FIELD,
+            "ownership.agent.unable",
+            ownership.FIELD,
             f"{unable}, so cannot own this callback. Choose another time or queue, or leave it to "
             "the queue.",
         )
@@ -394,14 +409,17 @@ def _examine_promise(found: Examination, scope: Scope, lock: bool) -> None:
     )
     if about.barred_by and scope.number:
         found.refuse(
-            "number.uncallable", "phone_number",
+            "number.uncallable",
+            "phone_number",
             f"The contact list “{about.barred_by}” says that this number must not be called. "
             "Ask your supervisor if that is wrong.",
         )
     if about.existing:
         found.existing = about.existing
         found.refuse(
-            "callback.exists", "phone_number", _exists(about.existing, about.is_same_number),
+            "callback.exists",
+            "phone_number",
+            _exists(about.existing, about.is_same_number),
             existing=about.existing,
         )
 

@@ -24,6 +24,7 @@ from callbacks.models import (
 from callbacks.rules import calling_hours as hours_rules
 from callbacks.rules.terms import DEFAULT_LEVEL, OwnerFacts, QueueTerms, ServiceLevelTerms
 
+
 @dataclass(frozen=True)
 class PromiseFacts:
     """What speaks against one more promise to a number."""
@@ -173,7 +174,9 @@ def of_promise(
     leaving_out: uuid.UUID | None,
 ) -> PromiseFacts:
     """What speaks against one more promise to this number. One statement, two for a duplicate."""
-    others = Callback.objects.exclude(pk=leaving_out).order_by("requested_at")
+    others = Callback.objects.order_by("requested_at")
+    if leaving_out:
+        others = others.exclude(pk=leaving_out)
     row: Any = (
         Queue.objects.filter(pk=terms_id)
         .values(
@@ -191,7 +194,9 @@ def of_promise(
     )
     twin = row["for_number"] or row["for_conversation"]
     existing = Callback.objects.for_display().filter(pk=twin).first() if twin else None
-    return PromiseFacts(existing, is_same_number=bool(row["for_number"]), barred_by=row["barred_by"])
+    return PromiseFacts(
+        existing, is_same_number=bool(row["for_number"]), barred_by=row["barred_by"]
+    )
 
 
 def _first(callbacks: Any) -> Subquery:

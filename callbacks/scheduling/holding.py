@@ -15,7 +15,7 @@ from callbacks import access, journal
 from callbacks.access import Actor
 from callbacks.errors import Change, Ended, Locked, Problem, Refused, Stale
 from callbacks.lifecycle import Move, Status, permits
-from callbacks.models import Callback
+from callbacks.models import Callback, HistoryEvent
 
 
 def hold(
@@ -81,7 +81,7 @@ def _stale(callback: Callback, version: int) -> Stale:
     )
 
 
-def _told(event: journal.HistoryEvent) -> str:
+def _told(event: HistoryEvent) -> str:
     words = "; ".join(journal.changes_in_words(event)) or event.get_what_display()
     return f"{words} ({event.reason})" if event.reason else words
 

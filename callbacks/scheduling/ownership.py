@@ -79,7 +79,11 @@ def give_up_ownership(
     before = journal.snapshot(callback)
     store(callback, at=at, owner=None, ownership_expires_at=None)
     journal.record(
-        callback, journal.What.OWNERSHIP_GIVEN_UP, by=by, at=at, before=before,
+        callback,
+        journal.What.OWNERSHIP_GIVEN_UP,
+        by=by,
+        at=at,
+        before=before,
         reason=override_reason.strip(),
     )
     return callback

@@ -153,9 +153,7 @@ def _build(found: Examination, clear: Clear, assignment: Assignment, by: Actor) 
     )
 
 
-def _names(
-    callback: Callback, clear: Clear, assignment: Assignment, by: Actor
-) -> journal.Names:
+def _names(callback: Callback, clear: Clear, assignment: Assignment, by: Actor) -> journal.Names:
     """What the history calls queue and people, from what is known without asking again."""
     preferred = callback.preferred_agent_id
     if preferred in (None, by.id):

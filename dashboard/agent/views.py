@@ -58,7 +58,9 @@ def _to_take(request: Request) -> QuerySet[Callback]:
 
 def _done(request: Request, since: datetime, until: datetime) -> QuerySet[Attempt]:
     return (
-        Attempt.objects.filter(agent=request.user.pk, ended_at__range=(since, until - timedelta(microseconds=1)))
+        Attempt.objects.filter(
+            agent=request.user.pk, ended_at__range=(since, until - timedelta(microseconds=1))
+        )
         .select_related("callback__queue", "outcome")
         .order_by("-ended_at")
     )

@@ -8,14 +8,15 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import QueryDict
 
 from callbacks import access
 from callbacks.lifecycle import Status
 from callbacks.models import Callback, Queue
+from callbacks.models.callback import CallbackQuerySet
 
 PAGE = 50
 SORTS = {"requested": ("requested_at", "id"), "-requested": ("-requested_at", "-id")}
@@ -76,7 +77,10 @@ class Listing:
         queue = str(self.queue) if self.queue else ""
         beyond = "1" if self.beyond_limit else ""
         present = {
-            "status": self.state, "queue": queue, "owner": self.owner, "beyond": beyond,
+            "status": self.state,
+            "queue": queue,
+            "owner": self.owner,
+            "beyond": beyond,
             "sort": self.sort,
         }
         for name, value in (present | changes).items():
@@ -106,7 +110,7 @@ class Listing:
         """The owners to choose from."""
         return OWNERS
 
-    def _filtered(self) -> QuerySet[Callback]:
+    def _filtered(self) -> CallbackQuerySet:
         found = _of_state(access.readable(self.by), self.state, self.at)
         if self.queue:
             found = found.filter(queue=self.queue)
@@ -116,7 +120,7 @@ class Listing:
             found = self._beyond(found)
         return found.filter(self._after()) if self.after else found
 
-    def _beyond(self, found: QuerySet[Callback]) -> QuerySet[Callback]:
+    def _beyond(self, found: CallbackQuerySet) -> CallbackQuerySet:
         queue = Queue.objects.filter(pk=self.queue).first()
         if queue is None:
             return found.none()
@@ -124,13 +128,15 @@ class Listing:
         return found & Callback.objects.beyond_limit_of(queue.pk, limit, self.at)
 
     def _after(self) -> Q:
-        moment, key = self.after or (self.at, None)
+        moment: datetime
+        key: uuid.UUID
+        moment, key = self.after or (self.at, uuid.UUID(int=0))
         if self.sort == "-requested":
             return Q(requested_at__lt=moment) | Q(requested_at=moment, pk__lt=key)
         return Q(requested_at__gt=moment) | Q(requested_at=moment, pk__gt=key)
 
 
-def _of_state(callbacks: Any, state: str, at: datetime) -> Any:
+def _of_state(callbacks: CallbackQuerySet, state: str, at: datetime) -> CallbackQuerySet:
     if state == "open":
         return callbacks.open()
     if state == "overdue":

@@ -67,7 +67,9 @@ def _row(request: Request, callback: Callback) -> Row:
 def change(request: Request, key: uuid.UUID) -> HttpResponse:
     """Reschedule it, or change number, queue, reason or contact."""
     callback = visible(request, key)
-    access.require(access.may_edit(request.actor, callback), "This callback is not yours to change.")
+    access.require(
+        access.may_edit(request.actor, callback), "This callback is not yours to change."
+    )
     if request.method == "GET":
         return _show_change(request, callback, _change_form(request, callback, _present(callback)))
     form = _change_form(request, callback, request.POST)
@@ -299,7 +301,9 @@ def _by_field(refusal: CallbackError | None) -> dict[str, str]:
 def cancellation(request: Request, key: uuid.UUID) -> HttpResponse:
     """Cancel it, with a reason."""
     callback = visible(request, key)
-    access.require(access.may_edit(request.actor, callback), "This callback is not yours to cancel.")
+    access.require(
+        access.may_edit(request.actor, callback), "This callback is not yours to cancel."
+    )
     refusal: CallbackError | None = None
     if request.method == "POST":
         try:

@@ -38,10 +38,14 @@ class PanelForm(forms.Form):
     time = Text("Time", 8, widget=forms.TextInput(attrs={"type": "time"}))
     time_zone = Text("Time zone", 64)
     fold = forms.TypedChoiceField(
-        required=False, choices=[("0", "the first"), ("1", "the second")], coerce=int, empty_value=None
+        required=False,
+        choices=[("0", "the first"), ("1", "the second")],
+        coerce=int,
+        empty_value=None,
     )
     phone_number = Text(
-        "Phone number", 60,
+        "Phone number",
+        60,
         widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "off", "inputmode": "tel"}),
     )
     contact_name = Text(
@@ -73,9 +77,7 @@ class PanelForm(forms.Form):
 
     def put(self, **values: str) -> None:
         """Type something on the person's behalf, as a suggestion's button does."""
-        self.data = self.data.copy()
-        for name, value in values.items():
-            self.data[name] = value
+        self.data = {name: self.data[name] for name in self.data} | values
         self.full_clean()
 
 

@@ -92,7 +92,9 @@ class Preview:
         zone = moments.zone(self.found.contact_time_zone or "UTC")
         ends = window.ends_at.astimezone(zone)
         starts = window.starts_at.astimezone(zone)
-        return f"{starts:%H:%M}–{ends:%H:%M} the contact's time ({limits.in_words(window.duration)})"
+        return (
+            f"{starts:%H:%M}–{ends:%H:%M} the contact's time ({limits.in_words(window.duration)})"
+        )
 
     @property
     def limit_that_applies(self) -> str:
@@ -127,7 +129,9 @@ class Preview:
                 f"{which} {moment.local:%H:%M}: {moments.offset_text(moment.utc_offset)}"
                 f" ({moments.abbreviation(moment)})",
             )
-            for which, moment in zip(("The first", "The second"), problem.data["choices"], strict=True)
+            for which, moment in zip(
+                ("The first", "The second"), problem.data["choices"], strict=True
+            )
         ]
 
     @property

@@ -60,7 +60,9 @@ def preview(request: Request) -> HttpResponse:
 @admits(*PEOPLE)
 def time_zones(request: Request) -> HttpResponse:
     """The options of the zone picker for what was typed."""
-    typed = request.GET.get("q") or request.GET.get("time_zone") or request.GET.get("contact_time_zone")
+    typed = (
+        request.GET.get("q") or request.GET.get("time_zone") or request.GET.get("contact_time_zone")
+    )
     at = timezone.now()
     found = zones.search(typed or "", at, preferred=(request.user.time_zone,))
     options = [(choice, moments.at_instant(at, choice.name)) for choice in found]
