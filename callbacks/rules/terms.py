@@ -1,5 +1,6 @@
 """A queue's terms as plain values: what its admin promises, without any database."""
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -35,7 +36,7 @@ DEFAULT_LEVEL = ServiceLevelTerms("Callback Response", timedelta(hours=24))
 class QueueTerms:
     """What holds for callbacks of one queue."""
 
-    id: Any
+    id: uuid.UUID
     name: str
     is_active: bool = True
     default_region: str = "US"
@@ -52,20 +53,20 @@ class QueueTerms:
 class OwnerFacts:
     """What decides whether an agent can own a callback in a queue (rules §2.11)."""
 
-    id: Any
+    id: uuid.UUID
     name: str
     is_active: bool = True
     is_member: bool = True
     lacking_skills: tuple[str, ...] = ()
     absences: tuple[tuple[datetime, datetime, str], ...] = ()
     """Planned stretches off the queue, from the agent's shifts: start, end (UTC), activity."""
-    team_lead_id: Any = None
+    team_lead_id: uuid.UUID | None = None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "OwnerFacts":
         """Facts from the JSON that the database puts together."""
         return cls(
-            id=row["id"],
+            id=uuid.UUID(row["id"]),
             name=row["name"],
             is_active=row["is_active"],
             is_member=row["is_member"],
@@ -74,5 +75,5 @@ class OwnerFacts:
                 (datetime.fromisoformat(a["from"]), datetime.fromisoformat(a["to"]), a["what"])
                 for a in row["absences"]
             ),
-            team_lead_id=row["team_lead_id"],
+            team_lead_id=uuid.UUID(row["team_lead_id"]) if row["team_lead_id"] else None,
         )
