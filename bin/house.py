@@ -168,7 +168,9 @@ def _files(names: Iterable[str]) -> list[Path]:
 
 
 def _parts(python: Path, host: str, port: str, data: Path) -> list[Part]:
-    celery = [str(python), "-m", "celery", "-A", "dashboard"]
+    # Root in a container is nothing to warn of here: the worker takes messages from itself alone.
+    root = "ignore:You're running the worker with superuser privileges"
+    celery = [str(python), "-W", root, "-m", "celery", "--quiet", "-A", "dashboard"]
     workers = os.environ.get("WEB_WORKERS", "2")
     concurrency = os.environ.get("WORKER_CONCURRENCY", "2")
     web = [str(python), "-m", "uvicorn", "dashboard.asgi:application"]

@@ -214,6 +214,7 @@ AXES_HTTP_RESPONSE_CODE = 429
 AXES_LOCKOUT_CALLABLE = "dashboard.accounts.views.too_many_tries"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
+AXES_ENABLE_ADMIN = False
 
 # --- time and language -----------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from dashboard.entrance import PEOPLE, Request, admits
 from dashboard.rows import rows
 
 NEXT_AT_MOST = 100
-TO_TAKE_AT_MOST = 20
+TO_TAKE_AT_MOST = 10
 
 
 @require_safe
