@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from csp.decorators import csp_update
+from csp.decorators import csp_replace
 from django.conf import settings
 from django.http import HttpResponse
 
@@ -18,7 +18,7 @@ def may_be_framed(view: View) -> View:
     def framed(*args: Any, **kwargs: Any) -> HttpResponse:
         if not settings.FRAME_ANCESTORS:
             return view(*args, **kwargs)
-        update = csp_update({"frame-ancestors": settings.FRAME_ANCESTORS})
-        return cast("HttpResponse", update(view)(*args, **kwargs))
+        replaced = csp_replace({"frame-ancestors": settings.FRAME_ANCESTORS})
+        return cast("HttpResponse", replaced(view)(*args, **kwargs))
 
     return cast("View", framed)
