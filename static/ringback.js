@@ -25,7 +25,7 @@
   // After a refused form, the person is taken to what is in the way.
   const focusOnProblems = () => document.querySelector("[data-focus]")?.focus();
   document.addEventListener("htmx:afterSettle", (event) => {
-    if (event.detail.target?.id === "panel") focusOnProblems();
+    if (event.detail.target?.matches?.(".panel")) focusOnProblems();
     markInvalid();
   });
   // The live preview swaps messages beneath the fields; the fields say so to everybody.
