@@ -5,6 +5,7 @@ follows from it by the zone data of the pinned ``tzdata`` package, and by no oth
 """
 
 import re
+import unicodedata
 import zoneinfo
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -26,6 +27,26 @@ _SECOND = timedelta(seconds=1)
 _MINUTE = timedelta(minutes=1)
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _TIME = re.compile(r"([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?")
+_AS_PEOPLE_KNOW = {
+    "EST5EDT": "America/New_York",
+    "CST6CDT": "America/Chicago",
+    "MST7MDT": "America/Denver",
+    "PST8PDT": "America/Los_Angeles",
+    "UTC": "UTC",
+    "GMT": "GMT",
+    "Etc/UTC": "UTC",
+    "Etc/GMT": "GMT",
+    "Africa/Asmera": "Africa/Asmara",
+    "Africa/Timbuktu": "Africa/Bamako",
+    "America/Coral_Harbour": "America/Atikokan",
+    "America/Virgin": "America/St_Thomas",
+    "Atlantic/Jan_Mayen": "Arctic/Longyearbyen",
+    "Iceland": "Atlantic/Reykjavik",
+    "Pacific/Ponape": "Pacific/Pohnpei",
+    "Pacific/Truk": "Pacific/Chuuk",
+    "Pacific/Yap": "Pacific/Chuuk",
+}
+"""Names that the zone data links to another country's zone of the same time, or to none."""
 
 
 def _package_lines(*path: str) -> list[str]:
@@ -87,13 +108,12 @@ class Gap(MomentRefused):
 
     def __init__(self, wall: WallTime, before: datetime, after: datetime) -> None:
         self.before = before
-        """The last minute before the gap, on local clocks."""
+        """The last whole minute before the gap, on local clocks."""
         self.after = after
-        """The first minute after it."""
-        missing_from = before + _MINUTE
+        """The first whole minute after it."""
         super().__init__(
-            f"{wall.time:%H:%M} does not exist on {_day(wall.date)} in {wall.zone}: clocks go "
-            f"forward from {missing_from:%H:%M} to {after:%H:%M}."
+            f"{_clock(wall.time)} does not exist on {_day(wall.date)} in {wall.zone}: clocks go "
+            f"forward {_leap(before + _MINUTE, after)}."
         )
 
 
@@ -108,7 +128,7 @@ class Overlap(MomentRefused):
             for moment in (first, second)
         )
         super().__init__(
-            f"{wall.time:%H:%M} happens twice on {_day(wall.date)} in {wall.zone}: once at {once} "
+            f"{_clock(wall.time)} happens twice on {_day(wall.date)} in {wall.zone}: once at {once} "
             f"and again at {again}."
         )
 
@@ -117,10 +137,33 @@ def _day(day: date) -> str:
     return f"{day.day} {day:%B} {day.year}"
 
 
+def _clock(clock: time) -> str:
+    return f"{clock:%H:%M:%S}" if clock.second else f"{clock:%H:%M}"
+
+
+def _leap(start: datetime, end: datetime) -> str:
+    """From where to where clocks jump; with the days, where it leads into another one."""
+    if start.date() == end.date():
+        return f"from {start:%H:%M} to {end:%H:%M}"
+    return f"from {start:%H:%M} on {_day(start)} to {end:%H:%M} on {_day(end)}"
+
+
+def quoted(text: str, longest: int = 40) -> str:
+    """The start of what somebody typed, for a message: nothing in it that cannot be shown."""
+    shown = (" " if unicodedata.category(c)[0] == "C" else c for c in text[:longest])
+    return f"“{''.join(shown)}”"
+
+
 def zone(name: str) -> ZoneInfo:
     """The zone of this exact name; raises ``UnknownZone``, whatever the text is."""
     if name not in ZONES:
-        raise UnknownZone(f"“{name[:64]}” is not a time zone.")
+        raise UnknownZone(f"{quoted(name, 64)} is not a time zone.")
+    return _loaded(name)
+
+
+@cache
+def _loaded(name: str) -> ZoneInfo:
+    """Kept for good: zoneinfo itself keeps eight zones and reads the others from disk each time."""
     return ZoneInfo(name)
 
 
@@ -128,7 +171,7 @@ def parse_date(text: str) -> date:
     """A date written YYYY-MM-DD in ASCII digits; raises ``UnreadableDate``."""
     if not (found := _DATE.fullmatch(text)):
         raise UnreadableDate(
-            f"“{text[:40]}” is not a date. Write it as year-month-day: 2026-12-01."
+            f"{quoted(text)} is not a date. Write it as year-month-day: 2026-12-01."
         )
     year, month, day = map(int, found.groups())
     try:
@@ -143,7 +186,7 @@ def parse_date(text: str) -> date:
 def parse_time(text: str) -> time:
     """A time written HH:MM or HH:MM:SS in ASCII digits; raises ``UnreadableTime``."""
     if not (found := _TIME.fullmatch(text)):
-        raise UnreadableTime(f"“{text[:40]}” is not a time. Write it with 24 hours: 14:30.")
+        raise UnreadableTime(f"{quoted(text)} is not a time. Write it with 24 hours: 14:30.")
     hour, minute, second = (int(part or 0) for part in found.groups())
     try:
         return time(hour, minute, second)
@@ -186,12 +229,15 @@ def _beside_gap(earlier: datetime, later: datetime, tz: ZoneInfo) -> tuple[datet
         if middle in (low, high):
             break
         low, high = (middle, high) if middle.astimezone(tz).utcoffset() == old else (low, middle)
+    # Changes of the past were not always on the minute; what is offered is.
     last = (high - _SECOND).astimezone(tz).replace(second=0, microsecond=0)
-    return last, high.astimezone(tz)
+    return last, (high + timedelta(seconds=-high.second % 60)).astimezone(tz)
 
 
 def at_instant(instant: datetime, name: str) -> Moment:
-    """How an aware instant reads in a zone."""
+    """How an aware instant reads in a zone; raises ``ValueError`` for a naive one (rules §6.6)."""
+    if instant.tzinfo is None:
+        raise ValueError("An instant without an offset is no instant.")
     local = instant.astimezone(zone(name))
     return Moment(instant.astimezone(UTC), name, local.fold)
 
@@ -226,14 +272,16 @@ def city_zones() -> dict[str, str]:
 def canonical(name: str) -> str:
     """The name that people know for a link: ``America/New_York`` for ``US/Eastern``.
 
-    Names of cities stay themselves, and so do fixed offsets (``EST``, ``Etc/GMT+5``).
+    It is the same time at every instant since 1970. Names of cities stay themselves, and so do
+    fixed offsets (``EST``, ``Etc/GMT+5``) and what is no link.
     """
     if name in city_zones() or name in {"EST", "MST", "HST"} or name.startswith("Etc/"):
         return name
     target = _links().get(name, name)
-    return canonical(target) if target != name else name
+    known = _AS_PEOPLE_KNOW.get(name) or _AS_PEOPLE_KNOW.get(target)
+    return known or (name if target == name else canonical(target))
 
 
 def aliases() -> dict[str, str]:
-    """Every link with the name that people know for it."""
-    return {name: canonical(name) for name in _links() if canonical(name) != name}
+    """Every other name of a zone with the one that people know."""
+    return {name: canonical(name) for name in sorted(ZONES) if canonical(name) != name}

@@ -44,6 +44,106 @@ def test_published_cases_are_answered_as_published(case: dict[str, object]) -> N
 
 
 @pytest.mark.parametrize(
+    ("zone", "local", "expected"),
+    [
+        ("America/New_York", "2027-03-14 01:59:59", "ok"),
+        ("America/New_York", "2027-03-14 02:00:00", "gap"),
+        ("America/New_York", "2027-03-14 02:59:59", "gap"),
+        ("America/New_York", "2027-03-14 03:00", "ok"),
+        ("America/New_York", "2026-11-01 00:59:59", "ok"),
+        ("America/New_York", "2026-11-01 01:00", "overlap"),
+        ("America/New_York", "2026-11-01 01:30", "2026-11-01 05:30Z, 2026-11-01 06:30Z"),
+        ("America/New_York", "2026-11-01 01:59:59", "overlap"),
+        ("America/New_York", "2026-11-01 02:00", "ok"),
+        ("Australia/Lord_Howe", "2027-10-03 02:15", "gap"),
+        ("Australia/Lord_Howe", "2027-10-03 02:30", "ok"),
+        ("Australia/Lord_Howe", "2027-04-04 01:45", "2027-04-03 14:45Z, 2027-04-03 15:15Z"),
+        ("Australia/Lord_Howe", "2027-04-04 01:15", "ok"),
+        ("Antarctica/Troll", "2027-03-28 01:30", "gap"),
+        ("Antarctica/Troll", "2027-03-28 02:59", "gap"),
+        ("Antarctica/Troll", "2027-10-31 02:30", "2027-10-31 00:30Z, 2027-10-31 02:30Z"),
+        ("Africa/Cairo", "2027-04-30 00:00", "gap"),
+        ("Asia/Beirut", "2027-03-28 00:00", "gap"),
+        ("America/Santiago", "2027-09-05 00:30", "gap"),
+        ("America/Nuuk", "2027-03-27 23:30", "gap"),
+        ("Africa/Cairo", "2027-10-28 23:30", "overlap"),
+        ("Asia/Beirut", "2027-10-30 23:30", "overlap"),
+        ("Pacific/Chatham", "2027-09-26 03:15", "gap"),
+        ("Pacific/Chatham", "2027-04-04 03:15", "overlap"),
+        ("Asia/Kathmandu", "2027-01-15 09:15", "2027-01-15 03:30Z"),
+        ("Australia/Eucla", "2027-01-15 09:45", "2027-01-15 01:00Z"),
+        ("Asia/Gaza", "2027-03-20 02:30", "ok"),
+        ("Asia/Gaza", "2027-03-27 02:30", "gap"),
+        ("Africa/Casablanca", "2027-02-07 02:30", "ok"),
+        ("Africa/Casablanca", "2027-03-14 02:30", "ok"),
+        ("America/Vancouver", "2026-12-10 10:00", "2026-12-10 17:00Z"),
+        ("America/Edmonton", "2026-12-10 10:00", "2026-12-10 16:00Z"),
+        ("America/Yellowknife", "2026-12-10 10:00", "2026-12-10 16:00Z"),
+        ("America/Inuvik", "2026-12-10 10:00", "2026-12-10 16:00Z"),
+        ("America/Winnipeg", "2026-12-10 10:00", "2026-12-10 15:00Z"),
+        ("America/Havana", "2026-12-10 10:00", "2026-12-10 14:00Z"),
+        ("Africa/Casablanca", "2026-12-10 10:00", "2026-12-10 10:00Z"),
+        ("Pacific/Apia", "2011-12-30 12:00", "gap"),
+        ("EST", "2027-07-01 12:00", "2027-07-01 17:00Z"),
+        ("EST", "2027-03-14 02:30", "ok"),
+        ("EST5EDT", "2027-03-14 02:30", "gap"),
+        ("US/Eastern", "2027-03-14 02:30", "gap"),
+        ("Eire", "2027-03-28 01:30", "gap"),
+        ("NZ-CHAT", "2027-09-26 03:15", "gap"),
+        ("Etc/GMT+5", "2027-01-15 12:00", "2027-01-15 17:00Z"),
+        ("Europe/Paris", "2028-02-29 10:00", "2028-02-29 09:00Z"),
+        ("Europe/Paris", "2027-02-29 10:00", "bad_time"),
+        ("Europe/Paris", "2100-02-29 10:00", "bad_time"),
+        ("America/Los_Angeles", "9999-12-31 23:00", "bad_time"),
+        ("Asia/Tokyo", "0001-01-01 00:00", "bad_time"),
+        ("PST", "2027-01-15 12:00", "bad_zone"),
+        ("IST", "2027-01-15 12:00", "bad_zone"),
+    ],
+)  # fmt: skip
+def test_the_known_edges_are_answered_right(zone: str, local: str, expected: str) -> None:
+    kind, instants = answer(zone, *local.split())
+    if expected.endswith("Z"):
+        assert ", ".join(f"{i:%Y-%m-%d %H:%MZ}" for i in instants) == expected
+    else:
+        assert kind == expected
+
+
+@pytest.mark.parametrize(
+    "zone",
+    ["America/Sao_Paulo", "America/Phoenix", "Pacific/Honolulu", "America/Regina", "America/Mexico_City",
+     "America/Asuncion", "Asia/Tehran", "Asia/Amman", "Europe/Istanbul", "Europe/Moscow",
+     "Australia/Brisbane", "Pacific/Apia"],
+)  # fmt: skip
+def test_where_clocks_no_longer_change_every_hour_of_a_year_exists_once(zone: str) -> None:
+    for hour in range(365 * 24):
+        local = datetime(2027, 1, 1, 0, 30) + timedelta(hours=hour)
+        assert resolve(WallTime(local.date(), local.time(), zone)).fold == 0
+
+
+@pytest.mark.parametrize(
+    ("zone", "local", "sentence"),
+    [
+        ("America/New_York", "2027-03-14 02:30", "02:30 does not exist on 14 March 2027 in "
+         "America/New_York: clocks go forward from 02:00 to 03:00."),
+        ("America/New_York", "2027-03-14 02:59:59", "02:59:59 does not exist on 14 March 2027 in "
+         "America/New_York: clocks go forward from 02:00 to 03:00."),
+        ("Pacific/Apia", "2011-12-30 12:00", "12:00 does not exist on 30 December 2011 in "
+         "Pacific/Apia: clocks go forward from 00:00 on 30 December 2011 to 00:00 on 31 December "
+         "2011."),
+        ("America/New_York", "2026-11-01 01:30", "01:30 happens twice on 1 November 2026 in "
+         "America/New_York: once at UTC−04:00 (EDT) and again at UTC−05:00 (EST)."),
+        ("Antarctica/Troll", "2027-10-31 02:30", "02:30 happens twice on 31 October 2027 in "
+         "Antarctica/Troll: once at UTC+02:00 (UTC+02:00) and again at UTC+00:00 (UTC+00:00)."),
+    ],
+)  # fmt: skip
+def test_what_is_refused_is_said_in_words(zone: str, local: str, sentence: str) -> None:
+    day, clock = local.split()
+    with pytest.raises(MomentRefused) as refused:
+        resolve(WallTime(moments.parse_date(day), moments.parse_time(clock), zone))
+    assert str(refused.value) == sentence
+
+
+@pytest.mark.parametrize(
     ("zone", "local", "before", "after"),
     [
         ("America/New_York", "2027-03-14 02:30", "01:59", "03:00"),
@@ -61,6 +161,32 @@ def test_a_gap_names_the_minutes_beside_it(zone: str, local: str, before: str, a
     assert f"{gap.value.before:%H:%M}" == before
     assert f"{gap.value.after:%H:%M}" == after
     assert gap.value.after.astimezone(UTC) - gap.value.before.astimezone(UTC) == MINUTE
+
+
+def test_the_minutes_beside_a_gap_of_odd_seconds_exist() -> None:
+    """Liberia went forward by 44 minutes 30 seconds."""
+    with pytest.raises(Gap) as gap:
+        resolve(WallTime(date(1972, 1, 7), time(0, 20), "Africa/Monrovia"))
+    for local, clock in ((gap.value.before, "23:59"), (gap.value.after, "00:45")):
+        assert f"{local:%H:%M}" == clock
+        expect_ordinary("Africa/Monrovia", local.replace(tzinfo=None))
+
+
+def test_an_instant_without_an_offset_is_refused() -> None:
+    with pytest.raises(ValueError, match="without an offset"):
+        moments.at_instant(datetime(2026, 12, 1, 10), "Europe/Paris")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("America/New_York", "EST"), ("Asia/Kolkata", "IST"), ("Etc/GMT+5", "UTC−05:00"), ("UTC", "UTC"),
+     ("America/Sao_Paulo", "UTC−03:00"), ("Asia/Kathmandu", "UTC+05:45")],
+)  # fmt: skip
+def test_zones_without_a_word_for_their_time_are_called_by_their_offset(
+    name: str, text: str
+) -> None:
+    winter = datetime(2026, 12, 10, tzinfo=UTC)
+    assert moments.abbreviation(moments.at_instant(winter, name)) == text
 
 
 def test_an_overlap_is_resolved_by_its_fold_and_by_nothing_else() -> None:
@@ -134,6 +260,9 @@ def check_change(zone: str, change: datetime) -> None:
 
 def check_gap(zone: str, turn: datetime, width: timedelta) -> None:
     for missing in (turn, turn + width / 2, turn + width - MINUTE):
+        for fold in (0, 1):
+            with pytest.raises(Gap):
+                resolve(WallTime(missing.date(), missing.time(), zone, fold))
         with pytest.raises(Gap) as gap:
             resolve(WallTime(missing.date(), missing.time(), zone))
         assert gap.value.before.replace(tzinfo=None) == turn - MINUTE
@@ -148,6 +277,9 @@ def check_overlap(zone: str, turn: datetime, width: timedelta, change: datetime)
             resolve(WallTime(doubled.date(), doubled.time(), zone))
         assert twice.value.first.instant == change - (turn - doubled)
         assert twice.value.second.instant - twice.value.first.instant == width
+        for fold, moment in enumerate((twice.value.first, twice.value.second)):
+            assert resolve(WallTime(doubled.date(), doubled.time(), zone, fold)) == moment
+            assert moments.at_instant(moment.instant, zone) == moment
     expect_ordinary(zone, turn - width - MINUTE)
     expect_ordinary(zone, turn)
 
@@ -208,8 +340,33 @@ def test_only_plain_times_are_times(text: str) -> None:
 
 def test_links_are_known_by_the_name_that_people_use() -> None:
     names = {"US/Eastern": "America/New_York", "GB": "Europe/London", "Asia/Calcutta": "Asia/Kolkata",
-             "Europe/Oslo": "Europe/Oslo", "EST": "EST", "Etc/GMT+5": "Etc/GMT+5"}  # fmt: skip
+             "EST5EDT": "America/New_York", "PST8PDT": "America/Los_Angeles", "Europe/Kiev": "Europe/Kyiv",
+             "Europe/Oslo": "Europe/Oslo", "Iceland": "Atlantic/Reykjavik", "Zulu": "UTC", "UTC": "UTC",
+             "EST": "EST", "MST": "MST", "HST": "HST", "Etc/GMT+5": "Etc/GMT+5", "Etc/UTC": "Etc/UTC",
+             "Africa/Asmera": "Africa/Asmara", "Europe/London": "Europe/London"}  # fmt: skip
     assert {name: moments.canonical(name) for name in names} == names
+
+
+def test_the_name_that_people_know_means_the_same_instants() -> None:
+    root = Path(moments.tzdata.__file__).parent / "zoneinfo"
+    for name, known in moments.aliases().items():
+        assert moments.canonical(known) == known
+        if (root / name).read_bytes() != (root / known).read_bytes():
+            assert_same_since_1970(ZoneInfo(name), ZoneInfo(known))
+
+
+def assert_same_since_1970(one: ZoneInfo, other: ZoneInfo) -> None:
+    for hours in range(0, 75 * 365 * 24, 6):
+        at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=hours)
+        assert at.astimezone(one).utcoffset() == at.astimezone(other).utcoffset()
+
+
+@pytest.mark.parametrize("text", ["\0" * 50, "\ud800", "a\nb", "\u202eevil"])
+def test_messages_hold_nothing_that_cannot_be_shown_or_stored(text: str) -> None:
+    for read in (moments.zone, moments.parse_date, moments.parse_time):
+        with pytest.raises(MomentRefused) as refused:
+            read(text)
+        assert str(refused.value).isprintable()
 
 
 def test_the_systems_own_zone_data_cannot_win(tmp_path: Path) -> None:
