@@ -41,6 +41,8 @@ class Part:
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             preexec_fn=_as_child,
+            # The servers outlive the last part, also where this supervisor is killed.
+            pass_fds=servers.HELD,
         )
 
     def look_after(self) -> None:
@@ -186,8 +188,11 @@ def _parts(python: Path, host: str, port: str, data: Path) -> list[Part]:
 def _run(parts: list[Part], host: str, port: str, data: Path) -> None:
     """Keep the parts alive, and the servers under them; says the address once it answers."""
     is_told = False
+    started = time.monotonic()
     while True:
-        for part in parts:
+        # The web alone has the processors until it answers; people wait for it.
+        is_up = is_told or time.monotonic() - started > 10
+        for part in parts if is_up else parts[:1]:
             part.look_after()
         if not is_told and _answers(host, port):
             _tell(host, port)

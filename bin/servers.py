@@ -34,6 +34,11 @@ START_WITHIN = 60.0
 """Seconds that starting may take, with the recovery of a database that was killed."""
 
 
+HELD: list[int] = []
+"""The open locks of this process; a child that gets them (``pass_fds``) is a user, too, for as long
+as it lives."""
+
+
 class NoServer(Exception):
     """An embedded server that cannot work here; says which variable leads to a real one."""
 
@@ -49,6 +54,7 @@ class Places:
         self.ready = self.run / "ready.json"
         self.keeper_lock = self.run / "keeper.lock"
         self.users_lock = self.run / "users.lock"
+        self.servers_lock = self.run / "servers.lock"
         self.log = self.run / "servers.log"
 
     def make(self) -> None:
@@ -89,6 +95,7 @@ def running(
     places.make()
     with places.users_lock.open("w") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
+        HELD.append(users.fileno())
         ready = find_or_start(places, database=database, broker=broker, safe=safe)
         yield {name: value for name, value in ready.items() if name.isupper()}
 
@@ -201,10 +208,27 @@ def keep(places: Places, chosen: set[str], *, safe: bool) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         servers: list[subprocess.Popen[bytes]] = []
         try:
-            _run(places, chosen, servers, safe=safe)
+            with places.servers_lock.open("w") as alone:
+                _wait_for_the_last_ones(alone.fileno())
+                _run(places, chosen, servers, alone.fileno(), safe=safe)
         finally:
             places.ready.unlink(missing_ok=True)
             _end(servers)
+
+
+def _wait_for_the_last_ones(lock: int) -> None:
+    """Until the servers of a keeper that was killed are gone: two must never share their files.
+
+    They inherited this lock from it, and it is free when the last of them ended.
+    """
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _stop(number: int, frame: object) -> None:
@@ -212,15 +236,20 @@ def _stop(number: int, frame: object) -> None:
 
 
 def _run(
-    places: Places, chosen: set[str], servers: "list[subprocess.Popen[bytes]]", *, safe: bool
+    places: Places,
+    chosen: set[str],
+    servers: "list[subprocess.Popen[bytes]]",
+    lock: int,
+    *,
+    safe: bool,
 ) -> None:
     ready: dict[str, str] = {}
     try:
         places.sockets.mkdir(mode=0o700, exist_ok=True)
         if "database" in chosen:
-            ready |= start_postgres(places, servers, safe=safe)
+            ready |= start_postgres(places, servers, lock, safe=safe)
         if "broker" in chosen:
-            ready |= start_valkey(places, servers, safe=safe)
+            ready |= start_valkey(places, servers, lock, safe=safe)
     except NoServer as failed:
         _write(places.ready, {"error": str(failed)})
         _until_unused(places, [])
@@ -343,7 +372,7 @@ def _works(program: Path) -> bool:
 
 
 def start_postgres(
-    places: Places, servers: "list[subprocess.Popen[bytes]]", *, safe: bool
+    places: Places, servers: "list[subprocess.Popen[bytes]]", lock: int, *, safe: bool
 ) -> dict[str, str]:
     """Start it on a socket of its own, with the database made where it is new."""
     programs, identity = postgres_programs(), Identity(places)
@@ -352,7 +381,8 @@ def start_postgres(
     command = [str(programs / "postgres"), "-D", str(identity.data)]
     options = {
         "listen_addresses": "",
-        "unix_socket_directories": str(places.sockets),
+        # A list to PostgreSQL: quoted, or a space in the path would end the name.
+        "unix_socket_directories": f'"{places.sockets}"',
         "unix_socket_permissions": "0700",
         "timezone": "UTC",
         "log_timezone": "UTC",
@@ -366,19 +396,32 @@ def start_postgres(
     }
     for name, value in options.items():
         command += ["-c", f"{name}={value}"]
-    server = subprocess.Popen(
-        identity.prefix + command,
-        preexec_fn=dies_with_parent,
-        user=identity.user,
-        stdin=subprocess.DEVNULL,
-        cwd="/",
-    )
-    servers.append(server)
-    _make_database(programs, places, identity, server)
+    servers.append(_started(identity, command, lock))
+    _make_database(programs, places, identity, servers[-1])
     return {
         "DATABASE_URL": f"postgres://ringback@{quote(str(places.sockets), safe='')}/ringback",
         "RINGBACK_EMBEDDED": "1",
     }
+
+
+def _started(identity: Identity, command: list[str], lock: int) -> "subprocess.Popen[bytes]":
+    """PostgreSQL, once it stays: the number of a killed one may still be known to the system."""
+    deadline = time.monotonic() + 10
+    while True:
+        server = subprocess.Popen(
+            identity.prefix + command,
+            preexec_fn=dies_with_parent,
+            user=identity.user,
+            pass_fds=[lock],
+            stdin=subprocess.DEVNULL,
+            cwd="/",
+        )
+        try:
+            server.wait(timeout=0.25)
+        except subprocess.TimeoutExpired:
+            return server
+        if time.monotonic() > deadline:
+            return server
 
 
 def _make_cluster(programs: Path, identity: Identity) -> None:
@@ -451,7 +494,7 @@ def valkey_program() -> Path:
 
 
 def start_valkey(
-    places: Places, servers: "list[subprocess.Popen[bytes]]", *, safe: bool
+    places: Places, servers: "list[subprocess.Popen[bytes]]", lock: int, *, safe: bool
 ) -> dict[str, str]:
     """Start it on a socket of its own; what it holds is on the disk, and never evicted."""
     program = valkey_program()
@@ -462,7 +505,7 @@ def start_valkey(
     command += ["--dir", str(places.valkey), "--appendonly", "yes" if safe else "no", "--save", ""]
     command += ["--maxmemory-policy", "noeviction", "--daemonize", "no", "--loglevel", "warning"]
     server = subprocess.Popen(
-        command, preexec_fn=dies_with_parent, stdin=subprocess.DEVNULL, cwd="/"
+        command, preexec_fn=dies_with_parent, pass_fds=[lock], stdin=subprocess.DEVNULL, cwd="/"
     )
     servers.append(server)
     deadline = time.monotonic() + 20

@@ -51,6 +51,11 @@
     }
   };
 
+  const askNow = (input) => {
+    clearTimeout(timers.get(input));
+    timers.delete(input);
+    return ask(input, input.value);
+  };
   const move = (input, step) => {
     const all = options(input);
     const place = all.indexOf(marked(input));
@@ -65,8 +70,10 @@
     const input = event.target.closest?.("[data-combobox]");
     if (!input) return;
     if (event.key in keys) {
-      keys[event.key](input);
       event.preventDefault();
+      // What was typed just now is asked for first, or its answer would undo the choice.
+      if (timers.has(input)) return askNow(input);
+      keys[event.key](input);
     } else if (event.key === "Enter" && isOpen(input) && marked(input)) {
       event.preventDefault();
       take(input, marked(input));
@@ -84,7 +91,7 @@
     // Half a name is no problem yet: the preview waits until one is taken or left.
     event.stopPropagation();
     clearTimeout(timers.get(input));
-    timers.set(input, setTimeout(() => ask(input, input.value), 100));
+    timers.set(input, setTimeout(() => askNow(input), 100));
   }, true);
   document.addEventListener("click", (event) => {
     const option = event.target.closest?.(".listbox [role=option]");

@@ -92,7 +92,7 @@ def _people(centre: Centre) -> None:
     listed.append(("admin", "Ada Lund", "UTC", Role.ADMIN))
     users = [
         User(
-            id=key_at(centre.now - timedelta(days=400), centre.random),
+            id=key_at(centre.now - timedelta(days=400), centre.size.seed, username),
             username=username, name=name, time_zone=zone, role=role, password=password,
             created_at=centre.now - timedelta(days=400),
         )

@@ -69,7 +69,6 @@ class Promise:
     contact: str
     reason: str
     ticket: str
-    keys: Random
     events: list[Event] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
 
@@ -144,7 +143,7 @@ class Promises:
         for promise in self.all():
             for number, call in enumerate(promise.calls, start=1):
                 yield {
-                    "id": key_at(call.started_at, promise.keys),
+                    "id": key_at(call.started_at, "attempt", promise.place, number),
                     "callback_id": self._key(promise),
                     "number": number,
                     "agent_id": call.agent.pk,
@@ -187,11 +186,11 @@ class Promises:
             }
 
     def _key(self, promise: Promise) -> Any:
-        return key_at(promise.created_at, Random(promise.place * 7 + 3))
+        return key_at(promise.created_at, "callback", promise.place)
 
     def _event_key(self, promise: Promise, version: int) -> Any:
         at = promise.events[version - 1].at
-        return key_at(at, Random(promise.place * 1009 + version))
+        return key_at(at, "event", promise.place, version)
 
     # --- who, where, when ---------------------------------------------------------------------
 
@@ -283,7 +282,6 @@ class Promises:
             ended_at=None, number="", contact_zone="UTC", zone="UTC",
             contact=f"{first} {last}", reason=random.choice(reasons),
             ticket=f"INC-{100_000 + place}" if random.random() < 0.7 else "",
-            keys=Random(place),
         )  # fmt: skip
 
     # --- what happened ------------------------------------------------------------------------

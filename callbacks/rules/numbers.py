@@ -13,13 +13,22 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberTyp
 from phonenumbers import timezone as number_zones
 
 from callbacks.rules import moments
+from callbacks.rules.moments import quoted
 
 LONGEST = 60
 """Characters of a number with its extension, as typed."""
 SATELLITE = frozenset({870, 881, 882, 883})
-_ALLOWED = re.compile(r"[0-9A-Za-z+()\[\]\-–—./,;=#*:~ ]+")
-_JUNK_START = re.compile(r"[^0-9+(\[A-Za-z*#]")
-_COUNTRY_CODES = re.compile(r"[1-9][0-9]{7,14}")
+_ALLOWED = re.compile(r"[0-9A-Za-zóÓдобДОБ+()\[\]\-./,;=#*:~ ]+")
+"""The letters are those of vanity numbers and of the words for an extension."""
+_START = re.compile(r"tel:|[0-9(\[*#]|\+ ?[0-9(\[]", re.IGNORECASE)
+"""A sentence, and what a spreadsheet would calculate, start otherwise."""
+_DOTS = dict.fromkeys("·•∙⋅・", ".")
+_DASHES = dict.fromkeys("−ー", "-")
+_WITH_ARTICLE = re.compile(
+    r"United |Netherlands|Philippines|Bahamas|Maldives|Comoros|.* (Islands|Republic)"
+)
+"""Countries with an article."""
+_HOW = "Type it with the area code, or start with + and the country code."
 
 
 class NumberRefused(ValueError):
@@ -50,16 +59,20 @@ def parse(text: str, region: str | None) -> PhoneNumber:
     satellite number.
     """
     typed = _cleaned(text)
-    _refuse_emergency(typed, region)
     number = _parsed(typed, region)
+    is_in_use = phonenumbers.is_valid_number(number)
+    if not is_in_use:
+        _refuse_emergency(typed, number, region)
+        _refuse_impossible(number, typed)
     _refuse_kind(number, typed)
+    bare = _bare(number)
     return PhoneNumber(
-        e164=phonenumbers.format_number(_bare(number), PhoneNumberFormat.E164),
+        e164=phonenumbers.format_number(bare, PhoneNumberFormat.E164),
         extension=number.extension or "",
-        national=phonenumbers.format_number(_bare(number), PhoneNumberFormat.NATIONAL),
-        international=phonenumbers.format_number(_bare(number), PhoneNumberFormat.INTERNATIONAL),
-        region=phonenumbers.region_code_for_number(number) or "",
-        warning="" if phonenumbers.is_valid_number(number) else _UNUSUAL,
+        national=phonenumbers.format_number(bare, PhoneNumberFormat.NATIONAL),
+        international=phonenumbers.format_number(bare, PhoneNumberFormat.INTERNATIONAL),
+        region=_region(number),
+        warning="" if is_in_use else _UNUSUAL,
     )
 
 
@@ -67,60 +80,102 @@ _UNUSUAL = "No such number is in use that we know of. Read it back to the contac
 
 
 def _cleaned(text: str) -> str:
-    """Full-width and other digits as ASCII, without invisible characters."""
+    """Digits, dashes and dots of all scripts in ASCII, without invisible characters."""
     if len(text) > LONGEST * 4:
         raise NumberRefused(f"This is too long for a phone number ({len(text):,} characters).")
-    folded = unicodedata.normalize("NFKC", text)
-    visible = "".join(c for c in folded if unicodedata.category(c) not in {"Cf", "Cc"})
-    typed = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in visible).strip()
+    typed = "".join(map(_plain, unicodedata.normalize("NFKC", text))).strip()
     if not typed:
         raise NumberRefused("Enter the number to call.")
-    if len(typed) > LONGEST or not _ALLOWED.fullmatch(typed) or _JUNK_START.match(typed):
+    if len(typed) > LONGEST or not _ALLOWED.fullmatch(typed) or not _START.match(typed):
         raise NumberRefused(
-            f"“{typed[:40]}” is not a phone number. Type digits, with + and the country code where "
+            f"{quoted(typed)} is not a phone number. Type digits, with + and the country code where "
             "it is abroad."
         )
     return typed
 
 
-def _refuse_emergency(typed: str, region: str | None) -> None:
-    digits = "".join(c for c in typed if c.isdigit())
-    if len(digits) > 6 or typed.startswith("+"):
-        return
-    regions = {region or "US", "US", "GB", "DE", "AU", "IN", "CN", "JP", "BR"}
-    if any(shortnumberinfo.is_emergency_number(digits, r) for r in regions):
-        raise NumberRefused(f"{digits} is an emergency number, which is never called back.")
+def _plain(character: str) -> str:
+    kind = unicodedata.category(character)
+    if kind in {"Cf", "Cc"}:
+        return ""
+    if kind == "Nd":
+        return str(unicodedata.decimal(character))
+    if kind == "Pd":
+        return "-"
+    return _DOTS.get(character) or _DASHES.get(character) or character
 
 
 def _parsed(typed: str, region: str | None) -> phonenumbers.PhoneNumber:
+    """The likeliest reading: a number in use at home, else one in use abroad, else any."""
     try:
         number = phonenumbers.parse(typed, region)
-    except NumberParseException:
-        number = None
-    if number is None or not phonenumbers.is_valid_number(number):
-        number = _as_international(typed) or number
-    if number is None:
-        raise NumberRefused(
-            f"“{typed[:40]}” is not a phone number. Type it with the area code, or start with + "
-            "and the country code."
-        )
-    _refuse_impossible(number, typed, region)
-    return number
+    except NumberParseException as failed:
+        if international := _as_international(typed):
+            return international
+        _refuse_emergency(typed, None, region)
+        raise NumberRefused(_why_unreadable(failed, typed)) from None
+    if phonenumbers.is_valid_number(number):
+        return number
+    return _as_international(typed) or number
 
 
 def _as_international(typed: str) -> phonenumbers.PhoneNumber | None:
     """Digits that form a full international number, typed without the ``+``."""
-    digits = re.sub(r"[()\-./ ]", "", typed)
-    if not _COUNTRY_CODES.fullmatch(digits):
+    if not typed[0].isdigit():
         return None
     try:
-        number = phonenumbers.parse(f"+{digits}", None)
+        number = phonenumbers.parse(f"+{typed}", None)
     except NumberParseException:
         return None
     return number if phonenumbers.is_valid_number(number) else None
 
 
-def _refuse_impossible(number: phonenumbers.PhoneNumber, typed: str, region: str | None) -> None:
+def _why_unreadable(failed: NumberParseException, typed: str) -> str:
+    match failed.error_type:
+        case NumberParseException.TOO_LONG:
+            return f"{quoted(typed)} is too long for a phone number. Check it with the contact."
+        case NumberParseException.INVALID_COUNTRY_CODE if typed.startswith("+"):
+            return f"{quoted(typed)} starts with a country code that does not exist. Check it."
+        case NumberParseException.INVALID_COUNTRY_CODE:
+            return f"{quoted(typed)} could be in any country. Start with + and the country code."
+        case _:
+            return f"{quoted(typed)} is not a phone number. {_HOW}"
+
+
+def _refuse_emergency(
+    typed: str, number: phonenumbers.PhoneNumber | None, region: str | None
+) -> None:
+    """Refuse what calls for help in the region, in the number's country, or in any country.
+
+    Asked only about numbers that are not in use: 112 starts many a landline of Delhi.
+    """
+    digits = "".join(filter(str.isdigit, typed))
+    calls_for_help = shortnumberinfo.connects_to_emergency_number(digits, region or "ZZ")
+    if number is not None:
+        dialled = phonenumbers.format_number(_bare(number), PhoneNumberFormat.NATIONAL)
+        at_home = phonenumbers.region_code_for_country_code(number.country_code or 0)
+        calls_for_help |= shortnumberinfo.connects_to_emergency_number(dialled, at_home)
+    if calls_for_help:
+        raise NumberRefused(
+            f"{quoted(typed)} would reach an emergency service, which is never called back."
+        )
+    if not typed.startswith("+") and _calls_for_help_anywhere(digits):
+        raise NumberRefused(
+            f"{quoted(typed)} is an emergency number in some countries, and never called back."
+        )
+
+
+def _calls_for_help_anywhere(digits: str) -> bool:
+    """With or without the 0 for an outside line or another city."""
+    return any(
+        shortnumberinfo.is_emergency_number(short, region)
+        for short in {digits, digits.removeprefix("0")}
+        if 3 <= len(short) <= 6
+        for region in phonenumbers.SUPPORTED_SHORT_REGIONS
+    )
+
+
+def _refuse_impossible(number: phonenumbers.PhoneNumber, typed: str) -> None:
     why = phonenumbers.is_possible_number_with_reason(number)
     if why == phonenumbers.ValidationResult.IS_POSSIBLE:
         return
@@ -129,11 +184,15 @@ def _refuse_impossible(number: phonenumbers.PhoneNumber, typed: str, region: str
         phonenumbers.ValidationResult.TOO_LONG: "too long",
         phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "too short without its area code",
     }.get(why, "of no possible length")
-    code = phonenumbers.region_code_for_country_code(number.country_code or 0)
-    raise NumberRefused(
-        f"“{typed[:40]}” is {what} for a number in {country(code)}. Type it with the area code, or "
-        "start with + and the country code."
-    )
+    raise NumberRefused(f"{quoted(typed)} is {what} for {_a_number_of(number)}. {_HOW}")
+
+
+def _a_number_of(number: phonenumbers.PhoneNumber) -> str:
+    """``a phone number in the United States``"""
+    name = country(phonenumbers.region_code_for_country_code(number.country_code or 0))
+    if name in {"world", _NO_COUNTRY}:
+        return "an international number"
+    return f"a phone number in {'the ' if _WITH_ARTICLE.match(name) else ''}{name}"
 
 
 def _refuse_kind(number: phonenumbers.PhoneNumber, typed: str) -> None:
@@ -141,9 +200,11 @@ def _refuse_kind(number: phonenumbers.PhoneNumber, typed: str) -> None:
         raise NumberRefused(
             "Satellite and global network numbers are not called back. Ask for another number."
         )
-    if phonenumbers.number_type(number) == PhoneNumberType.PREMIUM_RATE:
+    # In North America all of 900 is premium-rate, also what is not given out yet.
+    is_900 = number.country_code == 1 and str(number.national_number).startswith("900")
+    if is_900 or phonenumbers.number_type(number) == PhoneNumberType.PREMIUM_RATE:
         raise NumberRefused(
-            f"“{typed[:40]}” is a premium-rate number, which is never called back. Ask for another."
+            f"{quoted(typed)} is a premium-rate number, which is never called back. Ask for another."
         )
 
 
@@ -155,16 +216,24 @@ def _bare(number: phonenumbers.PhoneNumber) -> phonenumbers.PhoneNumber:
     return bare
 
 
+def _region(number: phonenumbers.PhoneNumber) -> str:
+    """The country of a number; of one that is not in use, the first with its country code."""
+    found = phonenumbers.region_code_for_number(number)
+    return str(found or phonenumbers.region_code_for_country_code(number.country_code or 0))
+
+
+_NO_COUNTRY = "this country"
+
+
 def country(region: str) -> str:
     """The English name of a country by its ISO code; ``this country`` for what is none."""
-    return str(Locale("en").territories.get(region) or "this country")
+    return str(Locale("en").territories.get(region) or _NO_COUNTRY)
 
 
 def regions() -> list[tuple[str, str]]:
-    """All countries with numbers, as code and English name, by name."""
-    return sorted(
-        ((code, country(code)) for code in phonenumbers.SUPPORTED_REGIONS), key=lambda pair: pair[1]
-    )
+    """All countries with numbers, as code and English name, by name (Åland among the As)."""
+    pairs = [(code, country(code)) for code in phonenumbers.SUPPORTED_REGIONS]
+    return sorted(pairs, key=lambda pair: unicodedata.normalize("NFKD", pair[1]))
 
 
 def time_zones(e164: str) -> tuple[str, ...]:
@@ -183,15 +252,17 @@ def suggested_zone(e164: str) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def display(e164: str, home: str) -> str:
+def display(e164: str, home: str, extension: str = "") -> str:
     """The number as people at home write it: nationally there, else internationally."""
     try:
         number = phonenumbers.parse(e164, None)
     except NumberParseException:
         return e164
-    is_home = phonenumbers.region_code_for_number(number) == home
-    style = PhoneNumberFormat.NATIONAL if is_home else PhoneNumberFormat.INTERNATIONAL
-    return str(phonenumbers.format_number(number, style))
+    style = (
+        PhoneNumberFormat.NATIONAL if _region(number) == home else PhoneNumberFormat.INTERNATIONAL
+    )
+    shown = str(phonenumbers.format_number(number, style))
+    return f"{shown} ext. {extension}" if extension else shown
 
 
 def mask(e164: str) -> str:
