@@ -18,6 +18,8 @@ from callbacks.rules.moments import quoted
 LONGEST = 60
 """Characters of a number with its extension, as typed."""
 SATELLITE = frozenset({870, 881, 882, 883})
+_KNOWN_TO_ALL = frozenset({"000", "110", "112", "119", "911", "999"})
+"""Emergency numbers that are named as such also where they are none."""
 _ALLOWED = re.compile(r"[0-9A-Za-zóÓдобДОБ+()\[\]\-./,;=#*:~ ]+")
 """The letters are those of vanity numbers and of the words for an extension."""
 _START = re.compile(r"tel:|[0-9(\[*#]|\+ ?[0-9(\[]", re.IGNORECASE)
@@ -147,7 +149,8 @@ def _refuse_emergency(
 ) -> None:
     """Refuse what calls for help in the region, in the number's country, or in any country.
 
-    Asked only about numbers that are not in use: 112 starts many a landline of Delhi.
+    Asked only about numbers that are not in use: 112 starts many a landline of Delhi. Of what is
+    too short to be called anyway, that is said instead: people type 555 on their way to a number.
     """
     digits = "".join(filter(str.isdigit, typed))
     calls_for_help = shortnumberinfo.connects_to_emergency_number(digits, region or "ZZ")
@@ -159,7 +162,8 @@ def _refuse_emergency(
         raise NumberRefused(
             f"{quoted(typed)} would reach an emergency service, which is never called back."
         )
-    if not typed.startswith("+") and _calls_for_help_anywhere(digits):
+    is_possible = number is not None and phonenumbers.is_possible_number(number)
+    if digits in _KNOWN_TO_ALL or (is_possible and _calls_for_help_anywhere(digits)):
         raise NumberRefused(
             f"{quoted(typed)} is an emergency number in some countries, and never called back."
         )
