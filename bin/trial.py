@@ -30,7 +30,7 @@ def run(arguments: list[str]) -> int:
     python = environment.install("requirements-test.txt")
     if Path(sys.prefix).resolve() != environment.VENV.resolve():
         os.execv(python, [str(python), str(ROOT / "bin" / "test"), *arguments])
-    os.environ["CHROMIUM"] = _chromium()
+    os.environ["CHROMIUM"] = chromium()
     data = environment.data_dir() / "test"
     os.environ["DATA_DIR"] = str(data)
     try:
@@ -98,7 +98,7 @@ def _pytest(arguments: list[str]) -> int:
     return subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode
 
 
-def _chromium() -> str:
+def chromium() -> str:
     """The browser of the browser tests: ``CHROMIUM``, else Debian's, which is installed if need be."""
     for name in (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"):
         if name and (found := shutil.which(name)):

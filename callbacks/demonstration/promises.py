@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from callbacks.demonstration.centre import Centre
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-ENDINGS = (
-    (Status.COMPLETED, 62), (Status.CANCELLED, 12), (Status.FAILED, 9), (Status.EXPIRED, 8),
-    (Status.CONVERTED, 5),
-)  # fmt: skip
+ENDINGS = {
+    Status.COMPLETED: 62, Status.CANCELLED: 12, Status.FAILED: 9, Status.EXPIRED: 8, Status.CONVERTED: 5,
+}  # fmt: skip
 NAMED = 24
 """So many of the first open ones are Ana's, Ben's, or in their queue to take."""
 
@@ -205,7 +204,7 @@ class Promises:
             random.choice(agents) if self._may_own(queue, ahead) and random.random() < 0.4 else None
         )
         status = Status.PENDING if ahead > timedelta(0) else Status.WAITING
-        if place % 50 == 49:
+        if place % 25 == 24:
             return self._at_work(place, queue, agents)
         return self._promise(place, status, queue, ahead, random.choice(agents), owner)
 
@@ -215,7 +214,7 @@ class Promises:
     def _at_work(self, place: int, queue: Queue, agents: list[Agent]) -> Promise:
         """Somebody is on the phone, or is being rung."""
         agent = self.random.choice(agents)
-        status = Status.IN_PROGRESS if place % 100 == 49 else Status.OFFERED
+        status = Status.IN_PROGRESS if place % 50 == 49 else Status.OFFERED
         return self._promise(place, status, queue, -6 * MINUTE, agent, None)
 
     def _named(self, place: int) -> Promise:
@@ -250,8 +249,7 @@ class Promises:
         agents = self.centre.agents_of[queue.pk] or self.centre.agents
         reach = 60 if self.centre.size.callbacks < 10_000 else 365
         ahead = -timedelta(minutes=5 * random.randint(12 * 6, 12 * 24 * reach))
-        kinds, weights = zip(*ENDINGS, strict=True)
-        status = random.choices(kinds, weights=weights)[0]
+        status = random.choices(list(ENDINGS), weights=list(ENDINGS.values()))[0]
         is_owned = queue.ownership_enabled and (status == Status.EXPIRED or random.random() < 0.4)
         agent = random.choice(agents)
         return self._promise(place, status, queue, ahead, agent, agent if is_owned else None)

@@ -2,11 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from zoneinfo import ZoneInfo
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cache, lru_cache
 
 from babel import Locale
 from babel.core import get_global
@@ -14,8 +13,9 @@ from babel.core import get_global
 from callbacks.rules import moments, numbers
 
 LONGEST = 80
+"""Characters of a search that are looked at."""
 _OFFSET = re.compile(r"(?:utc|gmt)? ?([+-]) ?(\d{1,2})(?::?(\d{2}))?")
-_FOLK = {
+_RULES = {
     "EST5EDT": "America/New_York",
     "CST6CDT": "America/Chicago",
     "MST7MDT": "America/Denver",
@@ -27,12 +27,31 @@ _FOLK = {
 }
 """Names of rules rather than places, and the place that people mean by them."""
 _FIXED = {"EST", "MST", "HST", "GMT"}
+"""What the time of many zones is called; as zones of their own they are fixed offsets."""
+_UTC = (
+    "Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "Universal", "Zulu", "Z",
+    "Etc/GMT", "Etc/GMT0", "Etc/GMT+0", "Etc/GMT-0", "GMT0", "GMT+0", "GMT-0",
+)  # fmt: skip
+_AREAS = {
+    "Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Europe", "Indian", "Pacific",
+}  # fmt: skip
+"""First parts of names whose last part is a city; US/Eastern has none."""
+_ALSO_COUNTRIES = {
+    "AE": "UAE Emirates", "CI": "Ivory Coast", "CZ": "Czech Republic", "GB": "UK Great Britain England",
+    "MM": "Burma", "NL": "Holland", "TR": "Turkey", "US": "USA",
+}  # fmt: skip
 _FIRST = (
     "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles",
     "Europe/London", "Europe/Paris", "Europe/Berlin", "America/Sao_Paulo", "Asia/Kolkata",
     "Asia/Tokyo", "Asia/Shanghai", "Australia/Sydney",
 )  # fmt: skip
 """Shown before anything is typed, and first among equals."""
+_NEXT = (
+    "UTC", "America/Toronto", "America/Phoenix", "America/Anchorage", "Pacific/Honolulu", "Europe/Lisbon",
+    "Europe/Athens", "Europe/Moscow", "Africa/Johannesburg", "Africa/Maputo", "Asia/Seoul",
+    "Pacific/Pago_Pago",
+)  # fmt: skip
+"""The best known of their country, or of those that share an abbreviation."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +62,7 @@ class ZoneChoice:
     city: str
     country: str
     known_as: str
-    """CLDR's generic name, such as *Eastern Time*."""
+    """CLDR's generic name, such as *Eastern Time*; the offset of a zone that is in no place."""
 
 
 @dataclass(frozen=True)
@@ -51,60 +70,88 @@ class _Entry:
     choice: ZoneChoice
     names: frozenset[str]
     """The name and its aliases, folded."""
-    abbreviations: frozenset[str]
-    words: tuple[str, ...]
-    """Everything that is searched in, folded; the city first."""
-    rank: int
-    golden: bool = field(default=False)
+    spoken: frozenset[str]
+    """What its time is called in full, folded."""
+    city: str
+    text: str
+    """Everything that is searched in, folded: each part after two spaces, each word after one."""
+    place: tuple[int, bool]
+    """How well it is known: among the first, then whether it is the reference of its time."""
 
 
 def search(
     text: str, at: datetime, *, limit: int = 12, preferred: Sequence[str] = ()
 ) -> list[ZoneChoice]:
-    """The zones that a text may mean at this moment, the likeliest first. Never raises."""
-    wanted = _folded(text[:LONGEST])
-    if not wanted:
-        first = dict.fromkeys((*map(moments.canonical, preferred), *_FIRST))
-        return [describe(name) for name in first if name in moments.ZONES][:limit]
-    if (offset := _offset(text)) is not None:
-        return [e.choice for e in _ranked() if _at(e.choice.name, at) == offset][:limit]
-    scored = [(_score(entry, wanted), entry) for entry in _ranked()]
+    """The zones that a text may mean at this aware moment, the likeliest first. Never raises.
+
+    All cities of the zone data and UTC are searched; a zone stands once, whatever its names. Among
+    equals the best known comes first, then the ``preferred``; without a text, these come first.
+    """
+    typed = text[:LONGEST].strip()
+    own = {moments.canonical(name): None for name in preferred if name in moments.ZONES}
+    if not (wanted := _folded(typed)):
+        return [describe(name) for name in {**own, **dict.fromkeys(_FIRST)}][:limit]
     hits = [
-        (score, entry.choice.name not in preferred, place, entry.choice)
-        for place, (score, entry) in enumerate(scored)
+        (score, entry.place, entry.choice.name not in own, order, entry.choice)
+        for order, (score, entry) in enumerate(_scored(typed, wanted, at))
         if score is not None
     ]
-    return [choice for *_, choice in sorted(hits, key=lambda hit: hit[:3])][:limit]
+    found = [choice for *_, choice in sorted(hits, key=lambda hit: hit[:4])][:limit]
+    # Such as Etc/GMT+5: a zone that is in no place, and only found by its exact name.
+    return found or [describe(name) for name in (typed,) if name in moments.ZONES]
 
 
 def describe(name: str) -> ZoneChoice:
-    """A zone of the zone data, also one of an old name."""
+    """Any zone of the zone data, also one of an old name; raises ``UnknownZone``."""
     if entry := _index().get(name):
         return entry.choice
-    known = _index().get(moments.canonical(name))
-    city = name.rsplit("/", 1)[-1].replace("_", " ")
+    area, _, last = name.rpartition("/")
+    known = _index().get("UTC" if name in _UTC else moments.canonical(name))
     if known is None:
-        return ZoneChoice(name, city, "", "")
+        fixed = moments.offset_text(offset_at(name, datetime(2026, 1, 1, tzinfo=UTC)))
+        return ZoneChoice(name, fixed if area else last, "", fixed)
+    if name in _RULES:
+        return ZoneChoice(name, name, "", known.choice.known_as)
+    has_city = area.partition("/")[0] in _AREAS
+    city = last.replace("_", " ") if has_city else known.choice.city
     return ZoneChoice(name, city, known.choice.country, known.choice.known_as)
 
 
-def _score(entry: _Entry, wanted: str) -> int | None:
+def offset_at(zone: ZoneChoice | str, instant: datetime) -> timedelta:
+    """How far a zone's clocks are ahead of UTC at an aware instant; raises ``UnknownZone``."""
+    name = zone if isinstance(zone, str) else zone.name
+    return moments.at_instant(instant, name).utc_offset
+
+
+def _scored(typed: str, wanted: str, at: datetime) -> Iterator[tuple[int | None, _Entry]]:
+    """Every zone with how well it fits, in the order of the zone data: by country, largest first."""
+    if (offset := _offset(typed)) is not None:
+        for entry in _index().values():
+            yield 0 if offset_at(entry.choice, at) == offset else None, entry
+        return
+    called = _abbreviations(at.date())
+    for entry in _index().values():
+        yield _score(entry, wanted, called[entry.choice.name]), entry
+
+
+def _score(entry: _Entry, wanted: str, called: frozenset[str]) -> int | None:
     """How well an entry fits: the less, the better; ``None`` when it does not."""
-    everything = " ".join((*entry.words, *entry.names, *entry.abbreviations))
-    fits = (
-        wanted in entry.names,
-        wanted in entry.abbreviations,
-        entry.words[0].startswith(wanted),
-        any(name.startswith(wanted) for name in entry.names),
-        any(f" {wanted}" in f" {word}" for word in entry.words),
-        wanted in everything,
-        all(part in everything for part in wanted.split()),
-    )
-    return fits.index(True) if True in fits else None
+    if wanted in entry.names:
+        return 0
+    if wanted in called or wanted in entry.spoken:
+        return 1
+    if entry.city.startswith(wanted):
+        return 2
+    if f" {wanted}" in entry.text:
+        return 3
+    words = wanted.split()
+    if all(f" {word}" in entry.text for word in words):
+        return 4
+    return 5 if all(word in entry.text for word in words) else None
 
 
-def _offset(text: str) -> timedelta | None:
-    plain = text[:LONGEST].strip().lower().replace("−", "-")
+def _offset(typed: str) -> timedelta | None:
+    plain = typed.lower().replace("−", "-").replace("±", "+")
     found = _OFFSET.fullmatch(plain) if plain.isascii() else None
     if not found:
         return None
@@ -113,61 +160,51 @@ def _offset(text: str) -> timedelta | None:
     return -span if sign == "-" else span
 
 
-def _at(name: str, at: datetime) -> timedelta | None:
-    return at.astimezone(ZoneInfo(name)).utcoffset()
-
-
 def _folded(text: str) -> str:
-    """Lower case, without accents, underscores and slashes as spaces."""
+    """Lower case, without accents and apostrophes; what else joins words as spaces."""
     decomposed = unicodedata.normalize("NFKD", text)
-    plain = "".join(c for c in decomposed if not unicodedata.combining(c)).lower()
-    return " ".join(re.sub(r"[_/,.\-]+", " ", plain).split())
-
-
-@cache
-def _ranked() -> list[_Entry]:
-    return sorted(_index().values(), key=lambda e: (e.rank, not e.golden, e.choice.name))
+    plain = "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
+    return " ".join(re.sub(r"[_/,.()\-\s]+", " ", re.sub(r"['’‘ʻ`´]", "", plain)).split())
 
 
 @cache
 def _index() -> dict[str, _Entry]:
     windows = get_global("windows_zone_mapping")
-    golden = {moments.canonical(name) for name in windows.values() if name in moments.ZONES}
+    references = {moments.canonical(name) for name in windows.values() if name in moments.ZONES}
     other_names = _other_names(windows)
     return {
-        name: _entry(name, country, other_names.get(name, set()), name in golden)
-        for name, country in {**moments.city_zones(), "UTC": ""}.items()
+        name: _entry(name, country, other_names.get(name, set()), name in references)
+        for name, country in {"UTC": "", **moments.city_zones()}.items()
     }
 
 
 def _other_names(windows: Mapping[str, str]) -> dict[str, set[str]]:
     """For each zone all that it is also called: links, old names, Windows' names."""
-    found: dict[str, set[str]] = {}
-    pairs: Iterable[tuple[str, str]] = [
-        *moments.aliases().items(),
-        *_FOLK.items(),
-        *get_global("zone_aliases").items(),
-        *windows.items(),
-    ]
-    for alias, name in pairs:
-        # EST is what many zones' time is called; as a zone of its own it is a fixed offset.
+    found: dict[str, set[str]] = {"UTC": set(_UTC)}
+    meant = {**get_global("zone_aliases"), **windows, **moments.aliases(), **_RULES}
+    for alias, name in meant.items():
         if name in moments.ZONES and alias not in moments.city_zones() and alias not in _FIXED:
             found.setdefault(moments.canonical(name), set()).add(alias)
     return found
 
 
-def _entry(name: str, country: str, other_names: set[str], golden: bool) -> _Entry:
+def _entry(name: str, country: str, other_names: set[str], is_reference: bool) -> _Entry:
     city = "UTC" if name == "UTC" else _city(name)
     known_as, long_names = _cldr_names(name)
-    place = numbers.country(country) if country else ""
-    words = [city, place, known_as, *long_names]
+    land = numbers.country(country) if country else ""
+    names = frozenset(map(_folded, (name, *other_names)))
+    spoken = [_folded(long_name) for long_name in long_names]
+    places = [_folded(place) for place in (city, land, _ALSO_COUNTRIES.get(country, ""))]
+    # UTC is found by its other names in full only: "et" is on its way to Ethiopia, not to Etc.
+    parts = (*places, *spoken, *(() if name == "UTC" else names))
+    known = (*_FIRST, *_NEXT)
     return _Entry(
-        ZoneChoice(name, city, place, known_as),
-        frozenset(map(_folded, (name, *other_names))),
-        frozenset(_folded(a) for a in _abbreviations(name)),
-        tuple(_folded(word) for word in words if word),
-        _FIRST.index(name) if name in _FIRST else len(_FIRST),
-        golden,
+        ZoneChoice(name, city, land, known_as),
+        names,
+        frozenset(spoken),
+        places[0],
+        "".join(f"  {part}" for part in parts),
+        (known.index(name) if name in known else len(known), not is_reference),
     )
 
 
@@ -179,28 +216,33 @@ def _city(name: str) -> str:
 def _cldr_names(name: str) -> tuple[str, list[str]]:
     """CLDR's generic name of a zone's time, and those of its seasons."""
     locale = Locale("en")
-    meta_zone = get_global("meta_zones").get(name) or get_global("meta_zones").get(_old_name(name))
-    own = locale.time_zones.get(name, {}).get("long", {})
+    old_name = _names_in_cldr().get(name, name)
+    meta_zone = get_global("meta_zones").get(old_name)
+    own = locale.time_zones.get(old_name, {}).get("long", {})
     general = locale.meta_zones.get(meta_zone, {}).get("long", {}) if meta_zone else {}
     names = {**general, **own}
     known_as = names.get("generic") or names.get("standard") or ""
     return str(known_as), [str(n) for n in names.values()]
 
 
-def _old_name(name: str) -> str:
-    """The name under which CLDR still keeps a renamed zone."""
-    return next(
-        (
-            old
-            for old, new in moments.aliases().items()
-            if new == name and old in get_global("meta_zones")
-        ),
-        name,
-    )
+@cache
+def _names_in_cldr() -> dict[str, str]:
+    """The names under which CLDR still keeps renamed zones."""
+    kept = get_global("meta_zones")
+    old = {new: old for old, new in moments.aliases().items() if old in kept and new not in kept}
+    return {"UTC": "Etc/UTC", **old}
 
 
-def _abbreviations(name: str) -> set[str]:
-    """What the zone's time is called in either season of these years."""
-    seasons = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 7))
-    texts = (season.astimezone(ZoneInfo(name)).tzname() or "" for season in seasons)
-    return {text for text in texts if text.isalpha()}
+@lru_cache(maxsize=4)
+def _abbreviations(day: date) -> dict[str, frozenset[str]]:
+    """What each zone's time is called on this day and in the next of either season, folded."""
+    days = (day, date(day.year + 1, 1, 15), date(day.year + (day.month > 7), 7, 15))
+    noons = [datetime(d.year, d.month, d.day, 12, tzinfo=UTC) for d in days]
+    return {
+        name: frozenset(
+            text.casefold()
+            for noon in noons
+            if (text := noon.astimezone(moments.zone(name)).tzname() or "").isalpha()
+        )
+        for name in _index()
+    }

@@ -33,4 +33,4 @@ def _log_in(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
 
 
 _log_in.admin_site = admin.site  # type: ignore[attr-defined]
-admin.site.login = _log_in  # type: ignore[method-assign,assignment]
+admin.site.login = _log_in  # type: ignore[method-assign]

@@ -117,20 +117,20 @@ class Listing:
         if self.owner:
             found = found.filter(owner=self.by.id if self.owner == "me" else None)
         if self.beyond_limit and self.queue:
-            found = self._beyond(found)
-        return found.filter(self._after()) if self.after else found
+            found = self._beyond(found, self.queue)
+        return found.filter(self._after())
 
-    def _beyond(self, found: CallbackQuerySet) -> CallbackQuerySet:
-        queue = Queue.objects.filter(pk=self.queue).first()
+    def _beyond(self, found: CallbackQuerySet, queue_id: uuid.UUID) -> CallbackQuerySet:
+        queue = Queue.objects.filter(pk=queue_id).first()
         if queue is None:
             return found.none()
         limit = queue.schedule_ahead_limit
         return found & Callback.objects.beyond_limit_of(queue.pk, limit, self.at)
 
     def _after(self) -> Q:
-        moment: datetime
-        key: uuid.UUID
-        moment, key = self.after or (self.at, uuid.UUID(int=0))
+        if self.after is None:
+            return Q()
+        moment, key = self.after
         if self.sort == "-requested":
             return Q(requested_at__lt=moment) | Q(requested_at=moment, pk__lt=key)
         return Q(requested_at__gt=moment) | Q(requested_at=moment, pk__gt=key)
