@@ -3,8 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Upper
 from django.utils import timezone
 
 from callbacks.lifecycle import EDITABLE, ENDED, Status
@@ -194,8 +196,16 @@ class Callback(Keyed):
             ),
             models.Index(fields=["requested_at", "id"], condition=OPEN, name="callback_open"),
             models.Index(fields=["phone_number", "requested_at"], name="callback_number"),
+            # The search: beginnings of numbers and names, tickets without regard to case.
+            models.Index(
+                OpClass("phone_number", name="text_pattern_ops"), name="callback_number_begins"
+            ),
+            models.Index(
+                OpClass(Upper("contact_name"), name="text_pattern_ops"), name="callback_name_begins"
+            ),
+            models.Index(Upper("ticket_id"), name="callback_ticket"),
+            models.Index(fields=["requested_at", "id"], name="callback_by_time"),
             models.Index(fields=["created_by", "requested_at"], name="callback_made_by"),
-            models.Index(fields=["ticket_id"], condition=~Q(ticket_id=""), name="callback_ticket"),
             models.Index(fields=["queue", "requested_at"], name="callback_in_queue"),
         ]
 

@@ -33,6 +33,8 @@ class CallbackAdmin(ReadOnly):
 
     list_display = ("requested_at", "contact_name", "queue", "owner", "status")
     list_filter = ("status", "queue")
+    # Keys sort as the rows were made.
+    ordering = ("-id",)
     list_select_related = ("queue", "owner__user")
     search_fields = ("id__exact", "phone_number__exact", "ticket_id__exact")
 
@@ -57,7 +59,7 @@ class HistoryAdmin(ReadOnly):
     list_filter = ("what", "actor_kind")
     list_select_related = ("callback",)
     search_fields = ("callback__id__exact",)
-    ordering = ("-at", "-id")
+    ordering = ("-id",)
 
 
 @admin.register(OutboxMessage)
