@@ -61,7 +61,7 @@ class Places:
         """Make the folders, readable by their user alone."""
         for folder in (self.data, self.run):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not os.access(self.run, os.W_OK):
+        if self.data.stat().st_uid != os.geteuid():
             raise NoServer(
                 f"{self.data} belongs to another user. Run as that user, or set DATA_DIR to a "
                 "folder of your own."
@@ -311,6 +311,7 @@ class Identity:
     def __init__(self, places: Places) -> None:
         self.prefix: list[str] = []
         self.data = places.postgres
+        self.sockets = places.sockets
         self.user: int | None = None
         if os.geteuid() != 0:
             return
@@ -324,9 +325,9 @@ class Identity:
         self.user = NOBODY
         name = hashlib.sha256(str(places.data).encode()).hexdigest()[:12]
         self.data = Path("/var/tmp") / f"ringback-{name}" / "postgres"
-        self.data.parent.mkdir(mode=0o711, exist_ok=True)
-        for folder in (self.data.parent, places.sockets):
-            os.chown(folder, NOBODY, NOBODY)
+        self.sockets = self.data.parent
+        self.sockets.mkdir(mode=0o700, exist_ok=True)
+        os.chown(self.sockets, NOBODY, NOBODY)
 
     def run(self, command: list[str]) -> None:
         """Run a command as this identity to its end."""
@@ -382,7 +383,7 @@ def start_postgres(
     options = {
         "listen_addresses": "",
         # A list to PostgreSQL: quoted, or a space in the path would end the name.
-        "unix_socket_directories": f'"{places.sockets}"',
+        "unix_socket_directories": f'"{identity.sockets}"',
         "unix_socket_permissions": "0700",
         "timezone": "UTC",
         "log_timezone": "UTC",
@@ -399,7 +400,7 @@ def start_postgres(
     servers.append(_started(identity, command, lock))
     _make_database(programs, places, identity, servers[-1])
     return {
-        "DATABASE_URL": f"postgres://ringback@{quote(str(places.sockets), safe='')}/ringback",
+        "DATABASE_URL": f"postgres://ringback@{quote(str(identity.sockets), safe='')}/ringback",
         "RINGBACK_EMBEDDED": "1",
     }
 
@@ -448,9 +449,9 @@ def _make_database(
 ) -> None:
     """Wait until it answers, then make the database where it is not there yet."""
     deadline = time.monotonic() + START_WITHIN - 5
-    address = ["-h", str(places.sockets), "-U", "ringback"]
+    address = ["-h", str(identity.sockets), "-U", "ringback"]
     while time.monotonic() < deadline and server.poll() is None:
-        if _connects(places.sockets / ".s.PGSQL.5432"):
+        if _connects(identity.sockets / ".s.PGSQL.5432"):
             single = [str(programs / "psql"), *address, "-d", "postgres", "-v", "ON_ERROR_STOP=1"]
             query = "SELECT 1 FROM pg_database WHERE datname = 'ringback'"
             asked = subprocess.run(
@@ -462,8 +463,7 @@ def _make_database(
                 return
         time.sleep(0.05)
     raise NoServer(
-        "The embedded PostgreSQL does not answer. Look into run/servers.log in DATA_DIR, or set "
-        "DATABASE_URL to a PostgreSQL server."
+        f"{_last_words(places)}\nSet DATABASE_URL to a PostgreSQL server if it cannot run here."
     )
 
 
@@ -514,8 +514,8 @@ def start_valkey(
             return {"BROKER_URL": f"redis+socket://{quote(str(path))}"}
         time.sleep(0.03)
     raise NoServer(
-        "The embedded broker does not answer. Look into run/servers.log in DATA_DIR, or set "
-        "BROKER_URL to a Redis, Valkey or RabbitMQ server."
+        f"{_last_words(places)}\nSet BROKER_URL to a Redis, Valkey or RabbitMQ server if it cannot "
+        "run here."
     )
 
 
