@@ -127,6 +127,7 @@ def _serve(python: Path, data: Path, host: str, port: str) -> int:
         os.environ.update(found)
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
         os.environ["PYTHONPATH"] = str(ROOT)
+        (data / "run").mkdir(parents=True, exist_ok=True, mode=0o700)
         _prepare(python, data)
         parts = _parts(python, host, port, data)
         try:
