@@ -369,14 +369,18 @@ def test_messages_hold_nothing_that_cannot_be_shown_or_stored(text: str) -> None
         assert str(refused.value).isprintable()
 
 
-def test_the_systems_own_zone_data_cannot_win(tmp_path: Path) -> None:
-    """A machine whose Vancouver is a copy of London: the product still says 17:00Z."""
+@pytest.mark.parametrize("before", ["", "zoneinfo.ZoneInfo('America/Vancouver')\n"])
+def test_the_systems_own_zone_data_cannot_win(tmp_path: Path, before: str) -> None:
+    """A machine whose Vancouver is a copy of London: the product still says 17:00Z.
+
+    Not even when somebody has loaded the wrong one already.
+    """
     wrong = tmp_path / "America" / "Vancouver"
     wrong.parent.mkdir()
     source = Path(moments.tzdata.__file__).parent / "zoneinfo" / "Europe" / "London"
     wrong.write_bytes(source.read_bytes())
     code = (
-        "from datetime import date, time\nfrom callbacks.rules import moments\n"
+        f"import zoneinfo\n{before}from datetime import date, time\nfrom callbacks.rules import moments\n"
         "wall = moments.WallTime(date(2026, 12, 10), time(10), 'America/Vancouver')\n"
         "print(moments.resolve(wall).instant.isoformat())"
     )

@@ -144,9 +144,10 @@ def test_without_a_word_the_preferred_zones_come_first() -> None:
 
 
 def test_among_equals_the_best_known_come_first_and_then_ones_own() -> None:
-    found = names("united states", limit=50, preferred=("US/Michigan",))
-    assert found.index("America/New_York") < found.index("America/Detroit")
-    assert found.index("America/Detroit") < found.index("America/Boise")
+    found = names("united states", limit=50, preferred=("America/Boise",))
+    assert found.index("America/New_York") < found.index("America/Boise")
+    assert found.index("America/Boise") < found.index("America/Detroit")
+    assert names("united states", limit=50).index("America/Boise") > found.index("America/Boise")
 
 
 def test_no_more_than_the_limit_is_found() -> None:
@@ -161,6 +162,10 @@ def test_no_more_than_the_limit_is_found() -> None:
 )  # fmt: skip
 def test_no_text_breaks_the_search(text: str) -> None:
     assert isinstance(zones.search(text, WINTER), list)
+
+
+def test_only_the_start_of_an_endless_text_is_looked_at() -> None:
+    assert names("york" + " " * zones.LONGEST + "nowhere") == ["America/New_York"]
 
 
 @settings(max_examples=200, deadline=None)
