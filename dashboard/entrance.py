@@ -16,7 +16,9 @@ from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
 from callbacks.access import Actor
-from callbacks.models import Role
+from callbacks.errors import NotAllowed
+from callbacks.models import Callback, Role
+from dashboard import errors
 
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails
@@ -78,6 +80,17 @@ class Entrance:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
+
+    def process_exception(self, request: Any, exception: Exception) -> HttpResponse | None:
+        """What the domain refuses to everybody who asks, in a page's words.
+
+        A callback may stop being somebody's to see between two lines of a view.
+        """
+        if isinstance(exception, NotAllowed):
+            return errors.not_allowed(request, exception.message)
+        if isinstance(exception, Callback.DoesNotExist):
+            return errors.not_found(request)
+        return None
 
     def process_view(
         self, request: Any, view: Callable[..., Any], args: object, kwargs: object

@@ -2,8 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-
-from dashboard.entrance import admits_everyone
+from django.utils.html import format_html
 
 
 def _page(request: HttpRequest, status: int, title: str, advice: str) -> HttpResponse:
@@ -54,17 +53,21 @@ def broken(request: HttpRequest) -> HttpResponse:
         return HttpResponse("Something went wrong on our side. Try again in a moment.", status=500)
 
 
-@admits_everyone
+def not_allowed(request: HttpRequest, message: str) -> HttpResponse:
+    """Something that the person may see, but not do."""
+    return _page(request, 403, "This is not yours to do", message)
+
+
 def form_too_old(request: HttpRequest, reason: str = "") -> HttpResponse:
     """The form's CSRF token no longer holds: the page was open since before another log-in."""
-    response = _page(
-        request,
-        403,
-        "This page was open for too long",
-        "You logged in again meanwhile, or cookies are blocked. Nothing was saved: go back, copy "
-        "what you typed, reload the page and send it again.",
+    title = "This page was open for too long"
+    advice = (
+        "You logged in again meanwhile, or cookies are blocked. Nothing was saved: copy what you "
+        "typed, reload the page and send it again."
     )
-    if getattr(request, "htmx", False):
-        response["HX-Retarget"] = "#notices"
-        response["HX-Reswap"] = "innerHTML"
-    return response
+    if not request.headers.get("HX-Request"):
+        return _page(request, 403, title, advice)
+    notice = format_html('<p class="notice error"><span>{}. {}</span></p>', title, advice)
+    return HttpResponse(
+        notice, status=403, headers={"HX-Retarget": "#notices", "HX-Reswap": "innerHTML"}
+    )

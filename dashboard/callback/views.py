@@ -213,6 +213,9 @@ def _act(
         verb(_version(request))
     except CallbackError as refusal:
         return _page(request, visible(request, key), status=422, refusal=refusal)
+    except Callback.DoesNotExist:
+        messages.error(request, "Somebody else took this callback a moment ago.")
+        return redirect("home")
     if access.readable(request.actor).filter(pk=key).exists():
         return _done(request, key, said)
     messages.success(request, f"{said} ({callback.contact_name or 'Unnamed contact'})")

@@ -122,6 +122,16 @@ def _without_tokens(page: bytes) -> bytes:
     return re.sub(varying, b"", page)
 
 
+def test_what_one_may_see_but_not_change_is_said_so(cast: Cast, enter: Enter) -> None:
+    made = soon(cast, cast.sam)
+    client = enter(cast.ana)
+    assert client.get(made.get_absolute_url()).status_code == 200
+    for action in ("change", "hand-over", "cancellation"):
+        answer = client.get(f"{made.get_absolute_url()}/{action}")
+        assert answer.status_code == 403
+        assert "This is not yours to do" in answer.content.decode()
+
+
 def test_strangers_are_led_to_the_log_in_everywhere(cast: Cast) -> None:
     made = soon(cast)
     for method, address in [
