@@ -44,6 +44,8 @@
       const list = listOf(input);
       list.innerHTML = await answer.text();
       options(input).forEach((option) => { option.id = `${list.id}-${option.id}`; });
+      // A whole name needs no choice any more, and its list would only lie over the next fields.
+      if (options(input)[0]?.dataset.value === text) return close(input);
       open(input);
       mark(input, text ? options(input)[0] : undefined);
     } catch (error) {

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -37,6 +38,7 @@ from callbacks.rules import moments
 PASSWORD = "demo"  # noqa: S105 (known to everybody, and refused on any but a loopback host)
 PEERS = {"ana", "ben"}
 """Those whom Lena leads."""
+CHUNK = 20_000
 SHIFT_DAYS = range(-1, 15)
 
 
@@ -247,14 +249,14 @@ def _shifts_of(agent: Agent, centre: Centre) -> Iterator[dict[str, Any]]:
 
 
 def _promises(centre: Centre) -> None:
-    """Four passes over the same story, one a table: each is told again from the same seed."""
-    for model, part in (
-        (Callback, "callbacks"),
-        (Attempt, "attempts"),
-        (HistoryEvent, "events"),
-        (OutboxMessage, "messages"),
-    ):
-        copy_rows(model, getattr(Promises(centre), part)())
+    """Chunk by chunk into the four tables, so that memory stays flat whatever the size."""
+    promises = Promises(centre)
+    told = promises.all()
+    while chunk := list(islice(told, CHUNK)):
+        copy_rows(Callback, promises.callbacks(chunk))
+        copy_rows(Attempt, promises.attempts(chunk))
+        copy_rows(HistoryEvent, promises.events(chunk))
+        copy_rows(OutboxMessage, promises.messages(chunk))
     _bar_some(centre)
 
 

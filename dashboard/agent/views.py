@@ -17,6 +17,7 @@ from dashboard.rows import rows
 
 NEXT_AT_MOST = 100
 TO_TAKE_AT_MOST = 10
+MADE_AT_MOST = 5
 
 
 @require_safe
@@ -33,6 +34,7 @@ def home(request: Request) -> HttpResponse:
         "at": at,
         "day": day.with_promises(promised),
         "promised": promised,
+        "made": rows(_made(request), request, at),
         "to_take": rows(_to_take(request), request, at),
         "done": done,
         "tasks_completed": len({a.callback_id for a in done if _completed(a)}),
@@ -43,6 +45,18 @@ def home(request: Request) -> HttpResponse:
 def _promised(request: Request) -> QuerySet[Callback]:
     mine = Callback.objects.promised_by(request.user.pk)
     return mine.for_display().order_by("requested_at", "id")[:NEXT_AT_MOST]
+
+
+def _made(request: Request) -> QuerySet[Callback]:
+    """What one promised on behalf of others, the latest first: somebody may still ask about it."""
+    return (
+        Callback.objects.open()
+        .filter(created_by=request.user.pk)
+        .exclude(owner=request.user.pk)
+        .exclude(preferred_agent=request.user.pk)
+        .for_display()
+        .order_by("-id")[:MADE_AT_MOST]
+    )
 
 
 def _to_take(request: Request) -> QuerySet[Callback]:

@@ -198,6 +198,7 @@ def test_my_callbacks_shows_what_i_promised_what_to_take_and_what_is_done(
     soon(cast, contact_name="Mine Owned", owner_id=cast.ana.pk)
     soon(cast, cast.sam, contact_name="Mine Preferred", preferred_agent_id=cast.ana.pk)
     soon(cast, cast.sam, contact_name="To Take")
+    soon(cast, contact_name="Made For The Queue")
     soon(cast, cast.sam, contact_name="Bens Own", owner_id=cast.ben.pk)
     done = soon(cast, contact_name="Done One", owner_id=cast.ana.pk)
     now = datetime.now(UTC)
@@ -211,7 +212,8 @@ def test_my_callbacks_shows_what_i_promised_what_to_take_and_what_is_done(
     )
     text = enter(cast.ana).get("/").content.decode()
     sections = re.split(r'<section class="card"', text)
-    following, to_take, finished = sections[1], sections[2], sections[3]
+    following, made, to_take, finished = sections[1:5]
+    assert "Made For The Queue" in made
     assert "Mine Owned" in following
     assert "Mine Preferred" in following
     assert "To Take" in to_take
