@@ -1,11 +1,14 @@
 """``bin/test``: one list of checks, on servers of its own."""
 
+import contextlib
+import fcntl
 import os
 import secrets
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -33,6 +36,24 @@ def run(arguments: list[str]) -> int:
     os.environ["CHROMIUM"] = chromium()
     data = environment.data_dir() / "test"
     os.environ["DATA_DIR"] = str(data)
+    with _alone(data):
+        return _on_servers(data, arguments)
+
+
+@contextlib.contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """One run at a time: two would share the test databases, and fail each other."""
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "trial.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            say("Another bin/test runs here; waiting for it to end …")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _on_servers(data: Path, arguments: list[str]) -> int:
     try:
         with servers.running(
             data,

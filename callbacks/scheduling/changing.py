@@ -156,7 +156,7 @@ def _new_values(callback: Callback, found: Examination, clear: Clear) -> dict[st
     request = found.request
     values: dict[str, Any] = {
         "contact_name": request.contact_name.strip(),
-        "contact_time_zone": found.contact_time_zone,
+        "contact_time_zone": moments.canonical(found.contact_time_zone),
         "reason": request.reason.strip(),
         "ticket_id": request.ticket_id.strip(),
     }
@@ -186,7 +186,7 @@ def _new_times(callback: Callback, found: Examination, clear: Clear) -> dict[str
         values |= {
             "wall_date": moment.local.date(),
             "wall_time": moment.local.time(),
-            "time_zone": moment.zone,
+            "time_zone": moments.canonical(moment.zone),
             "fold": moment.fold,
             "requested_at": moment.instant,
             "tzdata_version": moments.TZDATA_VERSION,

@@ -172,14 +172,27 @@ def _examine_queue(found: Examination, by: Actor, scope: Scope) -> None:
 
 def _examine_moment(found: Examination, scope: Scope) -> None:
     request = found.request
-    if request.requested_at is not None:
-        zone = request.time_zone or request.contact_time_zone or "UTC"
-        zone = zone if zone in moments.ZONES else "UTC"
-        found.moment = moments.at_instant(request.requested_at, zone)
-    else:
-        found.moment = _resolve(found)
+    found.moment = _resolve(found) if request.requested_at is None else _at_instant(found)
     if found.moment and scope.time:
         _examine_distance(found, found.moment)
+
+
+def _at_instant(found: Examination) -> Moment | None:
+    """A program's instant, on the clocks of the zone that it names."""
+    request = found.request
+    instant = request.requested_at
+    if instant is None or instant.tzinfo is None:
+        found.refuse(
+            "time.naive",
+            "requested_at",
+            "A time without Z or an offset could mean any zone. Send it with one.",
+        )
+        return None
+    if instant.year not in moments.YEARS:
+        found.refuse("time.invalid", "requested_at", f"The year {instant.year} is out of reach.")
+        return None
+    zone = request.time_zone or request.contact_time_zone
+    return moments.at_instant(instant, zone if zone in moments.ZONES else "UTC")
 
 
 def _resolve(found: Examination) -> Moment | None:
@@ -220,7 +233,8 @@ def _resolve(found: Examination) -> Moment | None:
 def _unknown_zone(name: str) -> str:
     if not name:
         return "Choose a time zone."
-    return f"“{name[:64]}” is not a time zone. Type a city, such as London, and choose one."
+    said = moments.quoted(name, 64)
+    return f"{said} is not a time zone. Type a city, such as London, and choose one."
 
 
 def _readable_date(found: Examination) -> date | None:

@@ -122,6 +122,22 @@ def make_in(cast: Cast, ahead: timedelta, **changes: object) -> Callback:
     return schedule(request, by=by(cast.ana), at=NOW).callback
 
 
+def test_a_programs_instant_is_kept_with_its_wall_time(cast: Cast) -> None:
+    instant = NOW + timedelta(days=1)
+    request = wish(cast.support, requested_at=instant, time_zone="US/Eastern")
+    made = schedule(request, by=by(cast.ana), at=NOW).callback
+    assert (made.requested_at, made.wall_time) == (instant, time(10))
+    assert made.time_zone == "America/New_York", "by the name that people know"
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_a_naive_instant_and_one_out_of_reach_are_refused(cast: Cast, year: int) -> None:
+    """Rules §6.6."""
+    naive = wish(cast.support, requested_at=(NOW + timedelta(days=1)).replace(tzinfo=None))
+    assert "time.naive" in refusal(naive, cast)
+    assert "time.invalid" in refusal(wish(cast.support, requested_at=NOW.replace(year=year)), cast)
+
+
 # --- window, service level -------------------------------------------------------------------
 
 
