@@ -12,7 +12,10 @@ from django.utils.dateparse import parse_duration
 
 _PART = re.compile(r"(\d+(?:[.,]\d+)?)\s*([a-z]+)")
 _WHOLE = re.compile(r"(?:\s*\d+(?:[.,]\d+)?\s*[a-z]+,?\s*(?:and)?)+")
+_THOUSANDS = re.compile(r"\d,\d{3}(?!\d)")
+"""Thousands to some and thousandths to others: asked again rather than guessed."""
 _UNITS = {
+    **dict.fromkeys(("w", "week", "weeks"), 7 * 86400),
     **dict.fromkeys(("d", "day", "days"), 86400),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600),
     **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), 60),
@@ -23,7 +26,7 @@ _UNITS = {
 def read(text: str) -> timedelta | None:
     """The duration meant; ``None`` when it cannot be read. Units as words or their first letters."""
     plain = text.strip().lower()
-    if not plain.isascii() or len(plain) > 80:
+    if not plain.isascii() or len(plain) > 80 or _THOUSANDS.search(plain):
         return None
     if _WHOLE.fullmatch(plain):
         parts = _PART.findall(plain)
@@ -31,7 +34,18 @@ def read(text: str) -> timedelta | None:
             return None
         seconds = sum(float(count.replace(",", ".")) * _UNITS[unit] for count, unit in parts)
         return timedelta(seconds=seconds) if seconds < 1e9 else None
-    return parse_duration(plain) if ":" in plain else None
+    return _by_clock(plain) if ":" in plain else None
+
+
+def _by_clock(plain: str) -> timedelta | None:
+    """``7 00:00:00``, as Django and PostgreSQL write it."""
+    try:
+        return parse_duration(plain)
+    except OverflowError:
+        return None
+
+
+HOW = "Write it like “7 days”, “1 h 30 min” or “90 minutes”."
 
 
 class DurationField(forms.DurationField):
@@ -41,11 +55,13 @@ class DurationField(forms.DurationField):
 
     def to_python(self, value: Any) -> timedelta | None:
         """The duration, or an error that shows how to write it."""
-        if value in self.empty_values or isinstance(value, timedelta):
-            return value or None
+        if value in self.empty_values:
+            return None
+        if isinstance(value, timedelta):
+            return value
         found = read(str(value))
         if found is None:
-            raise ValidationError("Write it like “7 days”, “1 h 30 min” or “90 minutes”.")
+            raise ValidationError(HOW)
         return found
 
     def prepare_value(self, value: Any) -> Any:
