@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
-from django.shortcuts import resolve_url
+from django.shortcuts import redirect, resolve_url
 from django.template.loader import render_to_string
 
 admin.site.site_header = "Ringback"
@@ -22,6 +22,8 @@ if admin.site.is_registered(Group):
 
 def _log_in(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
     """To the product's log-in; for somebody who is no admin there is nothing here."""
+    if admin.site.has_permission(request):
+        return redirect("admin:index")
     if request.user.is_authenticated:
         context = {
             "title": "There is nothing here",
