@@ -5,19 +5,35 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import F
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from callbacks.models import Agent, Callback, CallingHours, Holiday, Queue, ServiceLevel
-from callbacks.rules import numbers
+from callbacks.models.callback import CallbackQuerySet
+from callbacks.rules import limits, numbers
 from callbacks.rules.limits import in_words
-from dashboard.admin.durations import WithDurations
-from dashboard.admin.impact import ImpactForm, listed
+from dashboard.admin.durations import WithDurations, exactly
+from dashboard.admin.impact import ImpactForm, listed, tell
+from dashboard.admin.records import looked_up
 
 BEYOND = "Open callbacks beyond the new limit"
+STAYS = "They stay as promised."
+LIMITS = {"ownership_enabled", "schedule_ahead_limit", "ownership_period", "window_duration"}
+
+
+RANGES = {
+    "schedule_ahead_limit": (*limits.SCHEDULE_AHEAD_RANGE, "The schedule-ahead limit"),
+    "ownership_period": (*limits.OWNERSHIP_PERIOD_RANGE, "The ownership period"),
+    "window_duration": (*limits.WINDOW_RANGE, "The callback window"),
+    "alerting_timeout": (*limits.ALERTING_RANGE, "The alerting timeout"),
+}
+"""What the database refuses, too; here it is said beside the field (rules §3.1)."""
 
 
 class QueueForm(ImpactForm):
@@ -29,39 +45,104 @@ class QueueForm(ImpactForm):
         model = Queue
         fields = "__all__"
 
+    def clean(self) -> dict[str, Any]:
+        """Name the range beside the field that left it, before any effect is looked at."""
+        for name, (least, most, what) in RANGES.items():
+            value = self.cleaned_data.get(name)
+            if value is not None and not least <= value <= most:
+                span = f"{exactly(least)} to {exactly(most)}"
+                self.add_error(name, ValidationError(f"{what} must be {span}."))
+        return super().clean()
+
     def impacts(self) -> list[SafeString]:
         """What open callbacks would feel of it."""
-        found = []
-        address = f"{reverse('callbacks')}?queue={self.instance.pk}"
-        changed = set(self.changed_data)
-        limit = self.cleaned_data["schedule_ahead_limit"]
-        if "schedule_ahead_limit" in changed and (count := beyond(self.instance, limit)):
-            found.append(listed(BEYOND, count, "They stay as promised.", f"{address}&beyond=1"))
-        owned = Callback.objects.open().filter(queue=self.instance.pk, owner__isnull=False)
-        is_off = not self.cleaned_data["ownership_enabled"]
-        if "ownership_enabled" in changed and is_off and (count := owned.count()):
-            found.append(listed("Owned here", count, "They stay so until they end.", address))
-        if changed & {"required_skills", "members"} and (count := self._owners_left_out(owned)):
-            found.append(
-                listed("Owned by somebody who no longer could", count, "Hand them over.", address)
-            )
-        is_closed = "is_active" in changed and not self.cleaned_data["is_active"]
-        if is_closed and (count := Callback.objects.open().filter(queue=self.instance.pk).count()):
-            found.append(
-                listed("Open callbacks here", count, "They stay; new ones are refused.", address)
-            )
-        return found
+        return [
+            *self._beyond_limit(),
+            *self._longer_promises(),
+            *self._ownership_off(),
+            *self._owners_unable(),
+            *self._closed(),
+        ]
 
-    def _owners_left_out(self, owned: Any) -> int:
+    @property
+    def _open(self) -> CallbackQuerySet:
+        return Callback.objects.open().filter(queue=self.instance.pk)
+
+    @property
+    def _owned(self) -> CallbackQuerySet:
+        return self._open.filter(owner__isnull=False)
+
+    @property
+    def _address(self) -> str:
+        return f"{reverse('callbacks')}?queue={self.instance.pk}"
+
+    def _is_lowered(self, name: str) -> bool:
+        return bool(self.cleaned_data[name] < self.initial[name])
+
+    def _is_switched_off(self, name: str) -> bool:
+        return name in self.changed_data and not self.cleaned_data[name]
+
+    def _beyond_limit(self) -> list[SafeString]:
+        limit = self.cleaned_data["schedule_ahead_limit"]
+        if not self._is_lowered("schedule_ahead_limit") or not (
+            count := beyond(self.instance, limit)
+        ):
+            return []
+        # The list of all callbacks knows the saved limit alone, so it has them only afterwards.
+        now = looked_up(
+            queue__id__exact=self.instance.pk,
+            owner__isnull=0,
+            ended_at__isnull=1,
+            requested_at__gt=(timezone.now() + limit).isoformat(),
+        )
+        after = format_html(
+            ' Once it is saved, they stand in <a href="{}">the list</a>.',
+            f"{self._address}&beyond=1",
+        )
+        return [format_html("{}{}", listed(BEYOND, count, STAYS, now), after)]
+
+    def _longer_promises(self) -> list[SafeString]:
+        found = []
+        if self._is_lowered("window_duration"):
+            longest = self.cleaned_data["window_duration"]
+            count = self._open.filter(window_ends_at__gt=F("window_starts_at") + longest).count()
+            found.append(("Open callbacks with a longer window", count))
+        if self._is_lowered("ownership_period"):
+            period = self.cleaned_data["ownership_period"]
+            count = self._owned.filter(ownership_expires_at__gt=F("requested_at") + period).count()
+            found.append(("Open callbacks with a longer ownership period", count))
+        return [listed(what, count, STAYS, self._address) for what, count in found if count]
+
+    def _ownership_off(self) -> list[SafeString]:
+        if not self._is_switched_off("ownership_enabled") or not (count := self._owned.count()):
+            return []
+        return [listed("Owned callbacks here", count, "They stay owned.", self._address)]
+
+    def _owners_unable(self) -> list[SafeString]:
+        if not {"required_skills", "members"} & set(self.changed_data):
+            return []
+        count = self._owned.filter(owner__in=self._newly_unable()).count()
+        what = "Open callbacks of owners who no longer could own them"
+        return [listed(what, count, "Hand them over.", self._address)] if count else []
+
+    def _newly_unable(self) -> list[Any]:
         members = {agent.pk for agent in self.cleaned_data["members"]}
         skills = {skill.pk for skill in self.cleaned_data["required_skills"]}
-        owners = Agent.objects.filter(pk__in=owned.values("owner")).prefetch_related("skills")
-        unable = [
+        owners = Agent.objects.able_to_own_in(self.instance.pk).filter(
+            pk__in=self._owned.values("owner")
+        )
+        return [
             agent.pk
-            for agent in owners
+            for agent in owners.prefetch_related("skills")
             if agent.pk not in members or not skills <= {skill.pk for skill in agent.skills.all()}
         ]
-        return int(owned.filter(owner__in=unable).count())
+
+    def _closed(self) -> list[SafeString]:
+        if not self._is_switched_off("is_active") or not (count := self._open.count()):
+            return []
+        return [
+            listed("Open callbacks here", count, "They stay; new ones are refused.", self._address)
+        ]
 
 
 def beyond(queue: Queue, limit: timedelta) -> int:
@@ -142,10 +223,19 @@ class QueueAdmin(WithDurations):
     def save_model(self, request: HttpRequest, obj: Queue, form: Any, change: bool) -> None:
         """Save, and say how many promises lie beyond the limit, also when none do."""
         super().save_model(request, obj, form, change)
-        if change and {"schedule_ahead_limit", "ownership_period"} & set(form.changed_data):
+        if not change:
+            return
+        tell(request, [one for one in form.found_impacts if BEYOND not in one])
+        if set(form.changed_data) & LIMITS:
             count = beyond(obj, obj.schedule_ahead_limit)
             address = f"{reverse('callbacks')}?queue={obj.pk}&beyond=1"
-            messages.info(request, listed(BEYOND, count, "They stay as promised.", address))
+            messages.info(request, listed(BEYOND, count, STAYS, address))
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Members with their names in one query, however many they are."""
+        if db_field.name == "members":
+            kwargs["queryset"] = Agent.objects.select_related("user")
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def has_delete_permission(self, request: HttpRequest, obj: Queue | None = None) -> bool:
         """A queue that ever had a callback is switched off, not deleted."""
