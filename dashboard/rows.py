@@ -90,11 +90,6 @@ class Row:
         return f"Falls due {self.due}, then goes to the next agent of {callback.queue}."
 
     @property
-    def is_soon(self) -> bool:
-        """Within the quarter of an hour, or due already."""
-        return self.callback.requested_at - self.at < limits.EDIT_LOCK
-
-    @property
     def is_overdue(self) -> bool:
         """Open, and its window has ended."""
         return self.callback.is_overdue(self.at)

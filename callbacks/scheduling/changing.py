@@ -61,14 +61,19 @@ def _moment_after(callback: Callback, changes: Changes) -> dict[str, Any]:
     if changes.requested_at is not None:
         zone = changes.time_zone or callback.time_zone
         return {"requested_at": changes.requested_at, "time_zone": zone}
-    said = (changes.date, changes.time, changes.time_zone)
-    same_wall = all(value is None for value in said)
-    return {
+    said = {
         "date": _or(changes.date, callback.wall_date.isoformat()),
         "time": _or(changes.time, time_as_typed(callback)),
         "time_zone": _or(changes.time_zone, callback.time_zone),
-        "fold": callback.fold if same_wall and changes.fold is None else changes.fold,
     }
+    # The same wall time without a fold means the promise as it stands, not a new question.
+    stands = changes.fold is None and tuple(said.values()) == _promised(callback)
+    return {**said, "fold": callback.fold if stands else changes.fold}
+
+
+def _promised(callback: Callback) -> tuple[str, str, str]:
+    """The wall time of the promise, as the panel's fields show it."""
+    return callback.wall_date.isoformat(), time_as_typed(callback), callback.time_zone
 
 
 def _or(value: str | None, otherwise: str) -> str:
@@ -105,14 +110,8 @@ def examine_change(
 def _touches_time(callback: Callback, request: CallbackRequest) -> bool:
     if request.requested_at is not None:
         return request.requested_at != callback.requested_at
-    wall = (request.date, request.time, request.time_zone, request.fold)
-    promised = (
-        callback.wall_date.isoformat(),
-        time_as_typed(callback),
-        callback.time_zone,
-    )
-    # Without a fold the same wall time means the promise as it stands, not a new question.
-    return wall[:3] != promised or wall[3] not in (None, callback.fold)
+    said = (request.date, request.time, request.time_zone)
+    return said != _promised(callback) or request.fold not in (None, callback.fold)
 
 
 @transaction.atomic

@@ -37,6 +37,8 @@ class Examination:
     terms: QueueTerms | None = None
     owner: OwnerFacts | None = None
     moment: Moment | None = None
+    readings: tuple[Moment, Moment] | None = None
+    """Both meanings of a wall time that exists twice, also once one is chosen."""
     number: PhoneNumber | None = None
     contact_time_zone: str = ""
     window: Window | None = None
@@ -210,7 +212,7 @@ def _resolve(found: Examination) -> Moment | None:
     if day is None or clock is None:
         return None
     try:
-        return moments.resolve(moments.WallTime(day, clock, request.time_zone, request.fold))
+        return moments.resolve(moments.WallTime(day, clock, request.time_zone))
     except moments.Gap as gap:
         found.refuse(
             "time.gap",
@@ -219,6 +221,9 @@ def _resolve(found: Examination) -> Moment | None:
             neighbours=(gap.before, gap.after),
         )
     except moments.Overlap as overlap:
+        found.readings = (overlap.first, overlap.second)
+        if request.fold in (0, 1):
+            return found.readings[request.fold]
         found.refuse(
             "time.ambiguous",
             "time",

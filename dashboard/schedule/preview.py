@@ -120,9 +120,6 @@ class Preview:
     @property
     def overlap_choices(self) -> list[Suggestion]:
         """The two readings of a time that exists twice."""
-        problem = next((p for p in self.found.problems if p.code == "time.ambiguous"), None)
-        if not problem:
-            return []
         return [
             Suggestion(
                 str(moment.fold),
@@ -130,7 +127,7 @@ class Preview:
                 f" ({moments.abbreviation(moment)})",
             )
             for which, moment in zip(
-                ("The first", "The second"), problem.data["choices"], strict=True
+                ("The first", "The second"), self.found.readings or (), strict=False
             )
         ]
 

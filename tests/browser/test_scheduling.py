@@ -127,6 +127,13 @@ def test_an_overlap_asks_which_one_is_meant(cast: Cast, open_as: Open) -> None:
     expect(second).to_be_visible()
     expect(page.get_by_role("radio")).to_have_count(2)
     assert not page.get_by_role("radio").first.is_checked()
+    second.check()
+    expect(page.locator("#preview")).to_contain_text("UTC−05:00")
+    expect(page.locator("#msg-time")).not_to_contain_text("happens twice")
+    expect(second).to_be_checked()
+    press_schedule(page)
+    expect(page.get_by_role("alert")).to_contain_text("30 days")
+    expect(second).to_be_checked()
 
 
 def test_a_duplicate_is_shown_with_open_and_move(cast: Cast, open_as: Open) -> None:
@@ -242,6 +249,10 @@ def test_nothing_jumps_when_a_message_appears(cast: Cast, open_as: Open) -> None
 def test_axe_finds_nothing_on_any_screen(
     cast: Cast, open_as: Open, scheme: str, width: int
 ) -> None:
+    stranger = open_as(
+        None, "/login", color_scheme=scheme, viewport={"width": width, "height": 900}
+    )
+    report(Axe().run(stranger), "the log-in")
     made = make_callback(
         cast.support,
         cast.ana,

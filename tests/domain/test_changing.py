@@ -67,6 +67,18 @@ def test_nothing_changed_leaves_no_event(cast: Cast) -> None:
     assert made.history.count() == 1
 
 
+def test_a_promise_in_a_doubled_hour_is_not_asked_about_again(cast: Cast) -> None:
+    at = datetime(2026, 10, 28, 15, tzinfo=UTC)
+    twice = wish(cast.support, date="2026-11-01", time="01:30", fold=1)
+    made = schedule(twice, by=by(cast.ana), at=at).callback
+    same = Changes(date="2026-11-01", time="01:30", time_zone="America/New_York", reason="More")
+    changed = change(made.pk, same, by=by(cast.ana), at=at, version=1)
+    assert (changed.fold, changed.requested_at) == (1, made.requested_at)
+    earlier = Changes(fold=0, allow_outside_calling_hours=True)
+    moved = change(made.pk, earlier, by=by(cast.ana), at=at, version=2)
+    assert moved.requested_at == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
+
+
 def test_what_was_promised_stands_when_limits_change(cast: Cast) -> None:
     """Rules §3.6: an edit is held only to the rules of what it touches."""
     made = owned(cast, date="2026-11-29")
