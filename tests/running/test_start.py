@@ -124,8 +124,9 @@ def test_a_week_of_starting_stopping_and_killing(installation: Installation) -> 
     assert it.people() == "people 25", "manage.py starts the servers by itself, and stops them"
     assert it.gone() == {}
 
-    seconds = it.start()
-    assert seconds < 5, "the second start"
+    # Three to four seconds on a quiet machine; here other tests run beside it.
+    assert it.start() < 20, "the second start installs, migrates and collects nothing"
+    assert "Preparing" not in it.log.read_text()
     stop(it, signal.SIGINT)
 
     it.start()
