@@ -6,6 +6,7 @@ Celery only wakes work up. What must not be lost lies in PostgreSQL.
 import os
 
 from celery import Celery
+from celery.signals import beat_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 
@@ -21,3 +22,9 @@ app.conf.beat_schedule = {
         "options": {"expires": 10},
     },
 }
+
+
+@beat_init.connect
+def show_life_at_once(**kwargs: object) -> None:
+    """Not only after the first interval: somebody may be looking already."""
+    app.send_task("callbacks.tasks.pulse", expires=10)

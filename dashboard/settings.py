@@ -239,7 +239,8 @@ MEDIA_ROOT = DATA_DIR / "uploads"
 FILE_UPLOAD_PERMISSIONS = 0o600
 # Room for a text far beyond every field's limit, so that the answer can name the field.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+# A queue with two thousand members is one form.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
 
 # --- safety ----------------------------------------------------------------------------------
 

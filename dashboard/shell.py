@@ -12,6 +12,8 @@ from callbacks.models import Heartbeat, Presence, Role
 from callbacks.rules.limits import in_words
 
 SILENT_AFTER = timedelta(seconds=60)
+STARTED_AT = timezone.now()
+"""When this process began to listen: a clock that starts beside it gets as long to be heard."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 def engine_warning() -> str:
     """What to say when clock and worker are silent; empty while they are heard."""
     pulse = Heartbeat.objects.filter(part="clock").first()
-    if pulse is None:
-        return "The clock has not been heard of yet: callbacks do not fall due until it runs."
-    silence = timezone.now() - pulse.at
+    heard_at = max(pulse.at, STARTED_AT) if pulse else STARTED_AT
+    silence = timezone.now() - heard_at
     if silence <= SILENT_AFTER:
         return ""
     return (

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -12,6 +13,7 @@ from django.urls import get_resolver
 
 from callbacks.models import Attempt, Callback, ContactList, Heartbeat, Outcome, Shift, User
 from callbacks.scheduling import Changes, cancel, change
+from dashboard import shell
 from dashboard.checks import every_view_declares_who_may_enter, routes, zone_data_is_right
 from dashboard.entrance import admits_everyone
 from tests.cast import PASSWORD, Cast, by, make_callback
@@ -462,12 +464,23 @@ def test_presence_is_set_to_what_exists(cast: Cast, enter: Enter) -> None:
 
 
 def test_a_silent_engine_is_never_silent_on_screen(cast: Cast, enter: Enter) -> None:
-    client = enter(cast.ana)
-    assert "not been heard of yet" in client.get("/").content.decode()
-    Heartbeat.beat("clock", datetime.now(UTC))
-    assert 'class="strip"' not in client.get("/").content.decode()
-    Heartbeat.beat("clock", datetime.now(UTC) - timedelta(seconds=61))
-    assert "silent for 1 minute" in client.get("/").content.decode()
+    """Screens: Shell. A minute without a sign of life, and the red strip stands on every page."""
+    client, later = enter(cast.ana), datetime.now(UTC) + timedelta(hours=1)
+    for since, is_silent in ((None, True), (59, False), (61, True)):
+        if since is not None:
+            Heartbeat.beat("clock", later - timedelta(seconds=since))
+        with time_machine.travel(later, tick=False):
+            text = client.get("/").content.decode()
+        assert ('class="strip"' in text) is is_silent, since
+    assert "silent for 1 minute" in text
+
+
+def test_a_clock_that_starts_with_the_web_gets_a_minute_to_be_heard(
+    cast: Cast, enter: Enter
+) -> None:
+    Heartbeat.beat("clock", datetime.now(UTC) - timedelta(days=1))
+    with time_machine.travel(shell.STARTED_AT + timedelta(seconds=30), tick=False):
+        assert 'class="strip"' not in enter(cast.ana).get("/").content.decode()
 
 
 def test_names_cannot_break_out_of_the_page(cast: Cast, enter: Enter) -> None:
