@@ -27,12 +27,39 @@
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.detail.target?.matches?.(".panel")) focusOnProblems();
     markInvalid();
+    offerOwnership();
+    keepReading();
   });
   // The live preview swaps messages beneath the fields; the fields say so to everybody.
   const markInvalid = () => document.querySelectorAll("[aria-describedby^='msg-']").forEach((field) => {
     const message = byId(field.getAttribute("aria-describedby"));
     if (message?.classList.contains("is-problem")) field.setAttribute("aria-invalid", "true");
     else field.removeAttribute("aria-invalid");
+  });
+
+  // A preview answers what the form held when it was asked. What was ticked since must stand:
+  // the box for ownership is only shown or hidden, and the reading of a doubled hour is kept.
+  const offerOwnership = () => {
+    const box = byId("ownership");
+    const offered = byId("preview")?.dataset.offersOwnership;
+    if (!box || !offered) return;
+    box.hidden = offered !== "yes";
+    box.querySelector("input").disabled = box.hidden;
+  };
+  let reading = null;
+  document.addEventListener("change", (event) => {
+    if (event.target.name === "fold") reading = event.target.value;
+    else if (["date", "time", "time_zone"].includes(event.target.name)) reading = null;
+  });
+  const keepReading = () => {
+    if (reading === null || document.querySelector("[name=fold]:checked")) return;
+    const radio = byId(`id_fold_${reading}`);
+    if (radio) radio.checked = true;
+  };
+  // Once a form is on its way, no preview of it may arrive after the answer.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const preview = event.detail.elt.matches("form") && event.detail.elt.querySelector("[data-preview]");
+    if (preview) htmx.trigger(preview, "htmx:abort");
   });
 
   // While a zone is being typed, the preview goes by the one that stood there before.

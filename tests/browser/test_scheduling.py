@@ -1,6 +1,7 @@
 """The main job in a real browser: schedule, find the zone, gap, overlap, duplicate, lock, embed."""
 
 import re
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -69,6 +70,32 @@ def test_the_story_of_the_readme(cast: Cast, open_as: Open) -> None:
     expect(page.get_by_text("Scheduled by Ana Reyes")).to_be_visible()
 
 
+def test_a_late_preview_undoes_nothing_that_was_ticked_meanwhile(cast: Cast, open_as: Open) -> None:
+    page = open_as(cast.ana, "/schedule")
+    page.route("**/schedule/preview", lambda route: (time.sleep(0.7), route.continue_()))
+    with page.expect_response("**/schedule/preview"):
+        fill_in(page)
+        page.get_by_label("Take Ownership").check()
+        page.get_by_label("Route callback to me if possible").check()
+    page.wait_for_timeout(1200)
+    expect(page.get_by_label("Take Ownership")).to_be_checked()
+    press_schedule(page)
+    expect(page.get_by_role("status")).to_contain_text("Callback scheduled")
+    made = Callback.objects.get()
+    assert (made.owner_id, made.preferred_agent_id) == (cast.ana.pk, cast.ana.pk)
+
+
+def test_the_box_for_ownership_follows_the_queue(cast: Cast, open_as: Open) -> None:
+    cast.billing.members.add(cast.ana.pk)
+    type(cast.billing).objects.filter(pk=cast.billing.pk).update(ownership_enabled=False)
+    page = open_as(cast.ana, "/schedule?queue=Support")
+    expect(page.get_by_label("Take Ownership")).to_be_visible()
+    page.get_by_label("Queue", exact=True).select_option("Billing")
+    expect(page.get_by_label("Take Ownership")).to_be_hidden()
+    page.get_by_label("Queue", exact=True).select_option("Support")
+    expect(page.get_by_label("Take Ownership")).to_be_visible()
+
+
 def test_the_zone_picker_with_the_keyboard_alone(cast: Cast, open_as: Open) -> None:
     page = open_as(cast.ana, "/schedule")
     picker = page.get_by_role("combobox", name="Time zone")
@@ -110,11 +137,11 @@ def test_a_gap_is_explained_while_typing_and_mended_with_a_button(
     day = next_change("America/New_York", forward=True)
     page = open_as(cast.ana, "/schedule")
     fill_in(page, Date=f"{day:%Y-%m-%d}", Time="02:30")
-    time = page.get_by_label("Time", exact=True)
+    clock = page.get_by_label("Time", exact=True)
     expect(page.locator("#msg-time")).to_contain_text("does not exist")
-    expect(time).to_have_attribute("aria-invalid", "true")
+    expect(clock).to_have_attribute("aria-invalid", "true")
     page.get_by_role("group", name="Times that exist").get_by_role("button").nth(1).click()
-    expect(time).to_have_value("03:00")
+    expect(clock).to_have_value("03:00")
     expect(page.locator("#msg-time")).not_to_contain_text("does not exist")
     expect(page.get_by_label("Contact name")).to_have_value("Liam Byrne")
 

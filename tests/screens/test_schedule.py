@@ -246,11 +246,14 @@ def test_a_limit_is_named_before_anything_is_sent(cast: Cast, enter: Enter) -> N
 
 
 def test_take_ownership_is_shown_only_where_the_queue_allows_it(cast: Cast, enter: Enter) -> None:
-    client = enter(cast.ana)
-    assert 'name="take_ownership"' in client.get("/schedule").content.decode()
+    client, hidden = enter(cast.ana), re.compile(r'<div id="ownership" hidden>.*?disabled', re.S)
+    assert not hidden.search(client.get("/schedule").content.decode())
     cast.support.ownership_enabled = False
     cast.support.save()
-    assert 'name="take_ownership"' not in client.get("/schedule").content.decode()
+    assert hidden.search(client.get("/schedule").content.decode())
+    preview = client.post("/schedule/preview", form_fields(cast.support), **HTMX).content.decode()
+    assert 'data-offers-ownership="no"' in preview
+    assert 'name="take_ownership"' not in preview, "no preview ever replaces what may be ticked"
     assert 'name="take_ownership"' not in enter(cast.sam).get("/schedule").content.decode()
 
 
