@@ -79,6 +79,15 @@ class Installation:
         code = "from callbacks.models import User; print('people', User.objects.count())"
         return self.run("shell", "-v0", "-c", code).splitlines()[-1]
 
+    def beats(self) -> bool:
+        """Whether clock, broker and worker together leave a sign of life within half a minute."""
+        deadline = time.monotonic() + 30
+        code = "from callbacks.models import Heartbeat; print('beats', Heartbeat.objects.count())"
+        while time.monotonic() < deadline:
+            if self.run("shell", "-v0", "-c", code).endswith("beats 1"):
+                return True
+        return False
+
     def living(self) -> dict[int, str]:
         """Every process that belongs to this installation."""
         found = {}
@@ -119,6 +128,7 @@ def test_a_week_of_starting_stopping_and_killing(installation: Installation) -> 
     it = installation
     it.start()
     assert it.people() == "people 25", "the demonstration centre, seen beside the running servers"
+    assert it.beats(), "the clock asks, the broker carries, a worker answers"
     stop(it, signal.SIGTERM)
 
     assert it.people() == "people 25", "manage.py starts the servers by itself, and stops them"
