@@ -6,7 +6,8 @@ under their locks, and write state, history and outbox in one transaction.
 
 from callbacks.scheduling.cancelling import cancel
 from callbacks.scheduling.changing import Changes, change, examine_change, reschedule
-from callbacks.scheduling.examination import Examination, examine
+from callbacks.scheduling.examination import Examination
+from callbacks.scheduling.examining import examine
 from callbacks.scheduling.ownership import give_up_ownership, hand_over, take_ownership
 from callbacks.scheduling.request import CallbackRequest
 from callbacks.scheduling.scheduling import Assignment, Scheduled, schedule

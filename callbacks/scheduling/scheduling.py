@@ -13,7 +13,8 @@ from callbacks.models import Agent, Callback
 from callbacks.rules import moments, ownership
 from callbacks.rules.terms import OwnerFacts
 from callbacks.scheduling import facts
-from callbacks.scheduling.examination import EVERYTHING, Clear, Examination, examine
+from callbacks.scheduling.examination import EVERYTHING, Clear, Examination
+from callbacks.scheduling.examining import examine
 from callbacks.scheduling.request import CallbackRequest
 
 
