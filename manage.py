@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "bin"))
 
+import engines
 import environment
 import servers
 
@@ -27,7 +28,7 @@ def main() -> None:
             from django.core.management import execute_from_command_line
 
             execute_from_command_line(sys.argv)
-    except servers.NoServer as failed:
+    except engines.NoServer as failed:
         raise SystemExit(str(failed)) from failed
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+import engines
 import environment
 import servers
 from environment import ROOT, say
@@ -63,7 +64,7 @@ class Part:
 
 def _as_child() -> None:
     os.setpgid(0, 0)
-    servers.dies_with_parent(signal.SIGTERM)
+    engines.dies_with_parent(signal.SIGTERM)
 
 
 class Stopped(Exception):
@@ -91,7 +92,7 @@ def start() -> int:
         return _serve(python, data, host, port)
     except Stopped:
         return 0
-    except servers.NoServer as failed:
+    except engines.NoServer as failed:
         say(str(failed))
         return 1
     finally:
@@ -145,7 +146,7 @@ def _prepare(python: Path, data: Path) -> None:
     say("Preparing the database …")
     done = subprocess.run([str(python), "manage.py", "prepare"], check=False, cwd=ROOT)
     if done.returncode:
-        raise servers.NoServer("The database could not be prepared; the lines above say why.")
+        raise engines.NoServer("The database could not be prepared; the lines above say why.")
     stamp.write_text(version)
 
 
@@ -200,7 +201,7 @@ def _run(parts: list[Part], host: str, port: str, data: Path) -> None:
             is_told = True
         if os.environ.get("RINGBACK_EMBEDDED") and not _servers_live(data):
             say("The embedded servers ended; they start again.")
-            places = servers.Places(data)
+            places = engines.Places(data)
             servers.find_or_start(
                 places,
                 database=True,
@@ -211,7 +212,7 @@ def _run(parts: list[Part], host: str, port: str, data: Path) -> None:
 
 
 def _servers_live(data: Path) -> bool:
-    return servers.is_locked(servers.Places(data).keeper_lock)
+    return servers.is_locked(engines.Places(data).keeper_lock)
 
 
 def _answers(host: str, port: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import engines
 import environment
 import servers
 from environment import ROOT, say
@@ -64,7 +65,7 @@ def _on_servers(data: Path, arguments: list[str]) -> int:
             os.environ.update(found)
             os.environ["DJANGO_SETTINGS_MODULE"] = "dashboard.settings_test"
             return _pytest(arguments) if arguments else _everything()
-    except servers.NoServer as failed:
+    except engines.NoServer as failed:
         say(str(failed))
         return 1
     finally:

@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import engines
 import environment
 import pytest
-import servers
 from house import _why_not_listen
 
 from tests.server import ask, free_port
@@ -229,18 +229,18 @@ def test_where_nothing_embedded_works_the_message_names_the_way_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A system for which no program was built: none of them runs."""
-    monkeypatch.setattr(servers, "_works", lambda program: False)
+    monkeypatch.setattr(engines, "_works", lambda program: False)
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(servers.NoServer, match="Set DATABASE_URL"):
-        servers.postgres_programs()
-    with pytest.raises(servers.NoServer, match="Set BROKER_URL"):
-        servers.valkey_program()
+    with pytest.raises(engines.NoServer, match="Set DATABASE_URL"):
+        engines.postgres_programs()
+    with pytest.raises(engines.NoServer, match="Set BROKER_URL"):
+        engines.valkey_program()
 
 
 def test_sockets_of_a_deep_folder_get_a_short_path() -> None:
-    deep = servers.Places(Path("/" + "very/long/" * 15))
+    deep = engines.Places(Path("/" + "very/long/" * 15))
     assert len(str(deep.sockets)) < 80
-    assert servers.Places(Path("/srv/ringback/var")).sockets == Path("/srv/ringback/var/run")
+    assert engines.Places(Path("/srv/ringback/var")).sockets == Path("/srv/ringback/var/run")
 
 
 def test_a_port_that_is_none_is_refused_in_words() -> None:
