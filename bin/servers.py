@@ -12,6 +12,7 @@ Only the standard library, so that it runs before anything is installed. Linux a
 import contextlib
 import fcntl
 import json
+import math
 import os
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from engines import (
     NoServer,
     Places,
     last_words,
+    private_folder,
     start_postgres,
     start_valkey,
 )
@@ -49,26 +51,31 @@ def running(
         yield {}
         return
     places = Places(data_dir)
-    os.umask(0o077)
     places.make()
     with places.users_lock.open("w") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
         HELD.append(users.fileno())
-        ready = find_or_start(places, database=database, broker=broker, safe=safe)
-        yield {name: value for name, value in ready.items() if name.isupper()}
+        try:
+            ready = find_or_start(places, database=database, broker=broker, safe=safe)
+            yield {name: value for name, value in ready.items() if name.isupper()}
+        finally:
+            HELD.remove(users.fileno())
 
 
 def find_or_start(places: Places, *, database: bool, broker: bool, safe: bool) -> dict[str, str]:
     """What the keeper says when its servers answer; starts a keeper where none lives."""
     deadline = time.monotonic() + START_WITHIN
     keeper: subprocess.Popen[bytes] | None = None
+    # One may lose the race for the lock against another command's, which then ends.
+    tries = 3
     while time.monotonic() < deadline:
         if is_locked(places.keeper_lock):
             if ready := _read(places.ready):
                 return _suited(ready, database=database, broker=broker)
         elif keeper is None or keeper.poll() is not None:
-            if keeper is not None:
-                raise NoServer(last_words(places))
+            if not tries:
+                break
+            tries -= 1
             keeper = _start_keeper(places, database=database, broker=broker, safe=safe)
         time.sleep(0.03)
     raise NoServer(last_words(places))
@@ -90,13 +97,14 @@ def wait_until_gone(data_dir: Path, seconds: float = 15) -> bool:
     """Whether the servers stopped within this time, which they do when their last user is gone."""
     places = Places(data_dir)
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if not places.keeper_lock.exists() or not is_locked(places.keeper_lock):
+    # Where this user may not look, nothing of theirs can run.
+    while os.access(places.keeper_lock, os.W_OK) and time.monotonic() < deadline:
+        if not is_locked(places.keeper_lock):
             return True
         if _others_use(places):
             return False
         time.sleep(0.05)
-    return False
+    return not os.access(places.keeper_lock, os.W_OK)
 
 
 def _others_use(places: Places) -> bool:
@@ -133,13 +141,15 @@ def _start_keeper(
 ) -> "subprocess.Popen[bytes]":
     chosen = [n for n, wanted in (("database", database), ("broker", broker)) if wanted]
     command = [sys.executable, __file__, "keep", str(places.data), ",".join(chosen)]
-    with places.log.open("w") as log:
+    # Appending, so that one that comes too late does not wipe what the first one says.
+    with places.log.open("a") as log:
         return subprocess.Popen(
             [*command, "safe" if safe else "fast"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
+            umask=0o077,
             cwd="/",
         )
 
@@ -150,21 +160,33 @@ def _start_keeper(
 def keep(places: Places, chosen: set[str], *, safe: bool) -> None:
     """Run the servers until nobody uses them, or until told to stop."""
     with places.keeper_lock.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        # A little patience: who looks whether it is locked holds it for that moment.
+        if not _locks(lock.fileno(), within=0.3):
             return
         places.ready.unlink(missing_ok=True)
+        os.truncate(places.log, 0)
         signal.signal(signal.SIGTERM, _stop)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         servers: list[subprocess.Popen[bytes]] = []
         try:
             with places.servers_lock.open("w") as alone:
-                _wait_for_the_last_ones(alone.fileno())
                 _run(places, chosen, servers, alone.fileno(), safe=safe)
         finally:
             places.ready.unlink(missing_ok=True)
             _end(servers)
+
+
+def _locks(lock: int, *, within: float) -> bool:
+    """Whether it got the lock in so many seconds."""
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return True
+    return False
 
 
 def _wait_for_the_last_ones(lock: int) -> None:
@@ -172,14 +194,8 @@ def _wait_for_the_last_ones(lock: int) -> None:
 
     They inherited this lock from it, and it is free when the last of them ended.
     """
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
+    if not _locks(lock, within=20):
+        raise NoServer("The servers of an earlier run have not ended yet. Try again in a minute.")
 
 
 def _stop(number: int, frame: object) -> None:
@@ -196,14 +212,17 @@ def _run(
 ) -> None:
     ready: dict[str, str] = {}
     try:
-        places.sockets.mkdir(mode=0o700, exist_ok=True)
+        _wait_for_the_last_ones(lock)
+        if places.sockets != places.run:
+            private_folder(places.sockets)
         if "database" in chosen:
             ready |= start_postgres(places, servers, lock, safe=safe)
         if "broker" in chosen:
             ready |= start_valkey(places, servers, lock, safe=safe)
     except NoServer as failed:
         _write(places.ready, {"error": str(failed)})
-        _until_unused(places, [])
+        # Long enough to be read by who asked; whoever comes later tries anew.
+        _until_unused(places, [], at_most=1)
         return
     _write(places.ready, ready)
     _until_unused(places, servers)
@@ -215,10 +234,13 @@ def _write(file: Path, content: dict[str, str]) -> None:
     fresh.rename(file)
 
 
-def _until_unused(places: Places, servers: "list[subprocess.Popen[bytes]]") -> None:
+def _until_unused(
+    places: Places, servers: "list[subprocess.Popen[bytes]]", at_most: float = math.inf
+) -> None:
     """Wait for the last user to go; ends early where a server died, so that a new keeper comes."""
+    deadline = time.monotonic() + at_most
     with places.users_lock.open("a") as users:
-        while all(server.poll() is None for server in servers):
+        while time.monotonic() < deadline and all(server.poll() is None for server in servers):
             try:
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:

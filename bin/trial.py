@@ -37,14 +37,20 @@ def run(arguments: list[str]) -> int:
     os.environ["CHROMIUM"] = chromium()
     data = environment.data_dir() / "test"
     os.environ["DATA_DIR"] = str(data)
-    with _alone(data):
-        return _on_servers(data, arguments)
+    try:
+        with _alone(data):
+            return _on_servers(data, arguments)
+    except engines.NoServer as failed:
+        say(str(failed))
+        return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 @contextlib.contextmanager
 def _alone(data: Path) -> Iterator[None]:
     """One run at a time: two would share the test databases, and fail each other."""
-    data.mkdir(parents=True, exist_ok=True)
+    engines.Places(data).make()
     with (data / "trial.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -58,16 +64,13 @@ def _on_servers(data: Path, arguments: list[str]) -> int:
     try:
         with servers.running(
             data,
-            database="DATABASE_URL" not in os.environ,
-            broker="BROKER_URL" not in os.environ,
+            database=not environment.setting("DATABASE_URL"),
+            broker=not environment.setting("BROKER_URL"),
             safe=False,
         ) as found:
             os.environ.update(found)
             os.environ["DJANGO_SETTINGS_MODULE"] = "dashboard.settings_test"
             return _pytest(arguments) if arguments else _everything()
-    except engines.NoServer as failed:
-        say(str(failed))
-        return 1
     finally:
         servers.wait_until_gone(data)
 
@@ -75,9 +78,9 @@ def _on_servers(data: Path, arguments: list[str]) -> int:
 def _everything() -> int:
     """Every check runs, also after one failed; the tests come last."""
     failed = [name for name, is_good in _checks() if not is_good]
-    status = _pytest(["-n", "2", "--dist", "loadgroup"])
     if failed:
-        say(f"Failed before the tests: {', '.join(failed)}")
+        say(f"\nFAILED: {', '.join(failed)}. The tests run all the same.\n")
+    status = _pytest(["-n", "2", "--dist", "loadgroup"])
     return status or int(bool(failed))
 
 
@@ -116,8 +119,14 @@ def _check(name: str, command: list[str]) -> tuple[str, bool]:
 
 
 def _pytest(arguments: list[str]) -> int:
+    """Its exit status. It ends with this command, and gets Ctrl-C by itself: it has to tidy up."""
     command = [sys.executable, "-m", "pytest", "-q", *arguments]
-    return subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode
+    bind = engines.dies_with_parent()
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=bind) as pytest:
+        try:
+            return pytest.wait()
+        except KeyboardInterrupt:
+            return pytest.wait()
 
 
 def chromium() -> str:

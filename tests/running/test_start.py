@@ -14,7 +14,8 @@ from pathlib import Path
 import engines
 import environment
 import pytest
-from house import _why_not_listen
+from engines import NoServer
+from house import _listening
 
 from tests.server import ask, free_port
 
@@ -226,13 +227,13 @@ def test_a_missing_setting_is_asked_for_by_name(name: str) -> None:
 
 
 def test_where_nothing_embedded_works_the_message_names_the_way_out(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A system for which no program was built: none of them runs."""
-    monkeypatch.setattr(engines, "_works", lambda program: False)
+    monkeypatch.setattr(engines, "_works", lambda program, identity=None: False)
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(engines.NoServer, match="Set DATABASE_URL"):
-        engines.postgres_programs()
+        engines.postgres_programs(engines.Identity(engines.Places(tmp_path)))
     with pytest.raises(engines.NoServer, match="Set BROKER_URL"):
         engines.valkey_program()
 
@@ -244,8 +245,10 @@ def test_sockets_of_a_deep_folder_get_a_short_path() -> None:
 
 
 def test_a_port_that_is_none_is_refused_in_words() -> None:
-    assert "is not a port" in _why_not_listen("127.0.0.1", "http")
+    with pytest.raises(NoServer, match="is not a port"):
+        _listening("127.0.0.1", "http")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        assert "PORT=8001" in _why_not_listen("127.0.0.1", str(taken.getsockname()[1]))
+        with pytest.raises(NoServer, match="PORT=8001"):
+            _listening("127.0.0.1", str(taken.getsockname()[1]))
