@@ -37,10 +37,12 @@ class Move(StrEnum):
     RESCHEDULE = "reschedule"
     CHANGE = "change"
     FALL_DUE = "fall due"
+    HOLD = "hold back"
     OFFER = "offer"
     ACCEPT = "accept"
     PASS_ON = "pass on"  # noqa: S105 (no password)
     COMPLETE = "complete"
+    INTERRUPT = "interrupt"
     RETRY = "retry"
     FAIL = "fail"
     CANCEL = "cancel"
@@ -62,14 +64,16 @@ MOVES: Mapping[Move, Arc] = {
     Move.RESCHEDULE: Arc(EDITABLE, S.PENDING),
     Move.CHANGE: Arc(EDITABLE, None),
     Move.FALL_DUE: Arc(frozenset({S.PENDING}), S.WAITING),
+    Move.HOLD: Arc(EDITABLE, S.PENDING),
     Move.OFFER: Arc(frozenset({S.WAITING}), S.OFFERED),
     Move.ACCEPT: Arc(frozenset({S.OFFERED}), S.IN_PROGRESS),
     Move.PASS_ON: Arc(frozenset({S.OFFERED}), S.WAITING),
     Move.COMPLETE: Arc(frozenset({S.IN_PROGRESS}), S.COMPLETED),
+    Move.INTERRUPT: Arc(frozenset({S.IN_PROGRESS}), S.WAITING),
     Move.RETRY: Arc(frozenset({S.IN_PROGRESS}), S.PENDING),
     Move.FAIL: Arc(frozenset({S.IN_PROGRESS}), S.FAILED),
     Move.CANCEL: Arc(frozenset({S.PENDING, S.WAITING, S.OFFERED}), S.CANCELLED),
-    Move.EXPIRE: Arc(frozenset({S.WAITING}), S.EXPIRED),
+    Move.EXPIRE: Arc(EDITABLE, S.EXPIRED),
     Move.CONVERT: Arc(OPEN, S.CONVERTED),
     Move.REVIVE: Arc(frozenset({S.EXPIRED}), S.PENDING),
 }

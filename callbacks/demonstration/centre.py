@@ -23,6 +23,7 @@ from callbacks.models import (
     ContactListEntry,
     HistoryEvent,
     Holiday,
+    Offer,
     OutboxMessage,
     Outcome,
     Presence,
@@ -105,7 +106,8 @@ def _people(centre: Centre) -> None:
     agents = [
         Agent(
             user=user,
-            presence=Presence.ON_QUEUE if place < 2 else _presence(centre.random),
+            # Nobody sits there: On Queue they would only miss what they are offered.
+            presence=Presence.AVAILABLE if place < 2 else _presence(centre.random),
             presence_changed_at=centre.now - timedelta(minutes=centre.random.randint(1, 90)),
         )
         for place, user in enumerate(u for u in users if u.role == Role.AGENT)
@@ -115,7 +117,8 @@ def _people(centre: Centre) -> None:
 
 
 def _presence(random: Random) -> Presence:
-    return random.choices(list(Presence), weights=[3, 2, 7, 1, 1, 1, 1, 1, 1])[0]
+    absent = [presence for presence in Presence if presence != Presence.ON_QUEUE]
+    return random.choices(absent, weights=[5, 3, 2, 2, 1, 1, 2, 1])[0]
 
 
 def _agents(centre: Centre) -> Iterator[tuple[str, str, str]]:
@@ -250,13 +253,17 @@ def _shifts_of(agent: Agent, centre: Centre) -> Iterator[dict[str, Any]]:
 
 def _promises(centre: Centre) -> None:
     """Chunk by chunk into the four tables, so that memory stays flat whatever the size."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ringback.quiet = 'on'")  # no screen is open yet
     promises = Promises(centre)
     told = promises.all()
     while chunk := list(islice(told, CHUNK)):
         copy_rows(Callback, promises.callbacks(chunk))
+        copy_rows(Offer, promises.offers(chunk))
         copy_rows(Attempt, promises.attempts(chunk))
         copy_rows(HistoryEvent, promises.events(chunk))
         copy_rows(OutboxMessage, promises.messages(chunk))
+    Agent.objects.filter(callbacks_at_hand__isnull=False).update(presence=Presence.ON_QUEUE)
     _bar_some(centre)
 
 

@@ -51,6 +51,16 @@ class Call:
 
 
 @dataclass
+class Ring:
+    """One offer of a story."""
+
+    agent: Agent
+    made_at: datetime
+    ended_at: datetime | None
+    reason: str
+
+
+@dataclass
 class Promise:
     """One callback with all that happened to it."""
 
@@ -71,6 +81,13 @@ class Promise:
     ticket: str
     events: list[Event] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    rings: list[Ring] = field(default_factory=list)
+
+    @property
+    def at_hand_of(self) -> Agent | None:
+        """Who is being rung for it, or on the phone about it."""
+        is_at_hand = self.status in (Status.OFFERED, Status.IN_PROGRESS)
+        return self.rings[-1].agent if is_at_hand and self.rings else None
 
 
 class Promises:
@@ -80,6 +97,8 @@ class Promises:
         self.centre = centre
         self.now = centre.now
         self.random = Random(centre.size.seed + 1)
+        self.at_work: set[Any] = {agent.pk for agent in centre.agents[:3]}
+        """Who has one at hand already, or is played by a person."""
 
     def all(self) -> Iterator[Promise]:
         """The open ones first, then those that are over."""
@@ -117,6 +136,8 @@ class Promises:
                 "tzdata_version": moments.TZDATA_VERSION,
                 "window_starts_at": promise.requested_at,
                 "window_ends_at": promise.requested_at + promise.queue.window_duration,
+                "agent_id": promise.at_hand_of.pk if promise.at_hand_of else None,
+                "attempts_made": len(promise.calls),
                 "owner_id": promise.owner.pk if promise.owner else None,
                 "ownership_expires_at": promise.requested_at + period if promise.owner else None,
                 "preferred_agent_id": promise.preferred.pk if promise.preferred else None,
@@ -136,6 +157,22 @@ class Promises:
                 "updated_at": promise.events[-1].at,
                 "version": len(promise.events),
             }
+
+    def offers(self, told: Iterable[Promise]) -> Iterator[dict[str, Any]]:
+        """Rows of the offers."""
+        for promise in told:
+            for number, ring in enumerate(promise.rings, start=1):
+                yield {
+                    "id": key_at(ring.made_at, "offer", promise.place, number),
+                    "callback_id": self._key(promise),
+                    "agent_id": ring.agent.pk,
+                    "made_at": ring.made_at,
+                    "expires_at": ring.made_at + promise.queue.alerting_timeout,
+                    "ended_at": ring.ended_at,
+                    "result": "accepted" if ring.ended_at else "",
+                    "reason": ring.reason,
+                    "candidates": [[str(ring.agent), "offered to", True]],
+                }
 
     def attempts(self, told: Iterable[Promise]) -> Iterator[dict[str, Any]]:
         """Rows of the attempts."""
@@ -216,6 +253,9 @@ class Promises:
         """Somebody is on the phone, or is being rung."""
         agent = self.random.choice(agents)
         status = Status.IN_PROGRESS if place % 50 == 49 else Status.OFFERED
+        if agent.pk in self.at_work:
+            status = Status.WAITING
+        self.at_work.add(agent.pk)
         return self._promise(place, status, queue, -6 * MINUTE, agent, None)
 
     def _named(self, place: int) -> Promise:
@@ -347,12 +387,13 @@ class Promises:
     def _called(self, promise: Promise, due: datetime) -> None:
         agent = promise.owner or promise.maker
         why = "owner, on queue" if promise.owner else "idle for longest"
-        self._step(
-            promise, "offered", due + MINUTE, None, Status.OFFERED, f"Offered to {agent}: {why}."
-        )
+        offered = self.now if promise.status == Status.OFFERED else due + MINUTE
+        ring = Ring(agent, offered, None, f"Offered to {agent}: {why}.")
+        promise.rings.append(ring)
+        self._step(promise, "offered", offered, None, Status.OFFERED, ring.reason)
         if promise.status == Status.OFFERED:
             return
-        accepted = due + MINUTE + timedelta(seconds=9)
+        ring.ended_at = accepted = due + MINUTE + timedelta(seconds=9)
         self._step(promise, "accepted", accepted, agent, Status.IN_PROGRESS)
         if promise.status == Status.IN_PROGRESS:
             promise.calls.append(Call(agent, accepted, None, None))

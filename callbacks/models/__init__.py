@@ -5,15 +5,29 @@ from callbacks.models.callback import Callback
 from callbacks.models.contact_list import ContactList, ContactListEntry
 from callbacks.models.heartbeat import Heartbeat
 from callbacks.models.history import HistoryEvent
+from callbacks.models.offer import Offer
 from callbacks.models.outbox import OutboxMessage
 from callbacks.models.outcome import Outcome
-from callbacks.models.people import Agent, Presence, Role, Shift, Skill, Team, User
+from callbacks.models.people import (
+    Agent,
+    Attendance,
+    CalendarFeed,
+    Presence,
+    Role,
+    Shift,
+    Skill,
+    Team,
+    User,
+)
 from callbacks.models.queue import CallingHours, Holiday, Queue
 from callbacks.models.service_level import ServiceLevel
+from callbacks.models.task import Task
 
 __all__ = [
     "Agent",
+    "Attendance",
     "Attempt",
+    "CalendarFeed",
     "Callback",
     "CallingHours",
     "ContactList",
@@ -21,6 +35,7 @@ __all__ = [
     "Heartbeat",
     "HistoryEvent",
     "Holiday",
+    "Offer",
     "OutboxMessage",
     "Outcome",
     "Presence",
@@ -29,6 +44,7 @@ __all__ = [
     "ServiceLevel",
     "Shift",
     "Skill",
+    "Task",
     "Team",
     "User",
 ]

@@ -21,6 +21,8 @@ class Attempt(Keyed):
         Outcome, null=True, blank=True, on_delete=models.PROTECT, related_name="attempts"
     )
     notes = models.TextField(blank=True)
+    was_interrupted = models.BooleanField(default=False)
+    """Ended without a wrap-up: its agent was deactivated, or a supervisor took the callback back."""
 
     class Meta:
         ordering = ["number"]
@@ -31,13 +33,19 @@ class Attempt(Keyed):
                 condition=Q(ended_at__isnull=True),
                 name="attempt_one_at_a_time",
             ),
+            models.UniqueConstraint(
+                fields=["agent"],
+                condition=Q(ended_at__isnull=True),
+                name="attempt_one_an_agent",
+            ),
             models.CheckConstraint(
                 condition=Q(ended_at__isnull=True) | Q(ended_at__gte=F("started_at")),
                 name="attempt_ends_after_it_starts",
             ),
             models.CheckConstraint(
-                condition=Q(ended_at__isnull=True, outcome__isnull=True)
-                | Q(ended_at__isnull=False, outcome__isnull=False),
+                condition=Q(ended_at__isnull=True, outcome__isnull=True, was_interrupted=False)
+                | Q(ended_at__isnull=False, outcome__isnull=False, was_interrupted=False)
+                | Q(ended_at__isnull=False, outcome__isnull=True, was_interrupted=True),
                 name="attempt_ended_has_an_outcome",
             ),
         ]

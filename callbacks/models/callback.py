@@ -20,6 +20,17 @@ OPEN = Q(ended_at__isnull=True)
 """Open, as queries and partial indexes say it: no parameter, so that the planner can match them."""
 
 
+AT_HAND = (Status.OFFERED, Status.IN_PROGRESS)
+"""With one agent: being rung for it, or on the phone."""
+
+
+class Hold(models.TextChoices):
+    """Why a due callback is held back (rules §2.9, §2.10): nobody may be called now."""
+
+    CALLING_HOURS = "calling_hours", "Outside calling hours"
+    UNCALLABLE = "uncallable", "Number uncallable"
+
+
 class CallbackQuerySet(models.QuerySet["Callback"]):
     """Questions about many callbacks, in the field's words."""
 
@@ -34,6 +45,10 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
     def unowned(self) -> Self:
         """Open ones that nobody has taken ownership of."""
         return self.filter(OPEN, owner__isnull=True)
+
+    def at_hand_of(self, agent_id: Any) -> Self:
+        """The one that this agent is being rung for, or on the phone about."""
+        return self.filter(agent=agent_id)
 
     def promised_by(self, agent_id: Any) -> Self:
         """Open ones that this agent owns or is preferred for."""
@@ -91,6 +106,14 @@ class Callback(Keyed):
     window_ends_at = models.DateTimeField()
     is_outside_hours_agreed = models.BooleanField(default=False)
     """Made on purpose outside the calling hours, by somebody who was told (rules §2.10)."""
+
+    agent = models.ForeignKey(
+        Agent, null=True, blank=True, on_delete=models.PROTECT, related_name="callbacks_at_hand"
+    )
+    """Who is being rung for it, or is on the phone with the contact."""
+    attempts_made = models.PositiveSmallIntegerField(default=0)
+    held_for = models.CharField(max_length=16, choices=Hold, blank=True)
+    """Why it is due and yet not with the agents; the clock looks again at ``next_action_at``."""
 
     owner = models.ForeignKey(
         Agent, null=True, blank=True, on_delete=models.PROTECT, related_name="owned_callbacks"
@@ -160,6 +183,20 @@ class Callback(Keyed):
             ),
             models.CheckConstraint(condition=Q(fold__in=(0, 1)), name="callback_fold"),
             models.CheckConstraint(
+                condition=Q(status__in=AT_HAND, agent__isnull=False)
+                | (~Q(status__in=AT_HAND) & Q(agent__isnull=True)),
+                name="callback_at_hand_has_its_agent",
+            ),
+            models.UniqueConstraint(
+                fields=["agent"],
+                condition=Q(agent__isnull=False),
+                name="callback_one_at_hand_an_agent",
+            ),
+            models.CheckConstraint(
+                condition=Q(held_for="") | Q(held_for__in=Hold.values, status=Status.PENDING),
+                name="callback_held_while_pending",
+            ),
+            models.CheckConstraint(
                 condition=Q(phone_number__regex=r"^\+[1-9][0-9]{3,14}$"),
                 name="callback_number_is_e164",
             ),
@@ -174,6 +211,25 @@ class Callback(Keyed):
         ]
         indexes = [
             models.Index(fields=["next_action_at"], condition=OPEN, name="callback_next_look"),
+            # The order of a queue (rules §4.2), and what waits for one agent.
+            models.Index(
+                F("queue"),
+                F("priority").desc(),
+                "requested_at",
+                "id",
+                condition=Q(status=Status.WAITING, owner__isnull=True),
+                name="callback_waiting",
+            ),
+            models.Index(
+                fields=["owner"],
+                condition=Q(status=Status.WAITING, owner__isnull=False),
+                name="callback_waiting_for_owner",
+            ),
+            models.Index(
+                fields=["phone_number"],
+                condition=Q(held_for=Hold.UNCALLABLE),
+                name="callback_held_number",
+            ),
             models.Index(
                 fields=["owner", "requested_at"],
                 condition=OPEN & Q(owner__isnull=False),
@@ -242,8 +298,12 @@ class Callback(Keyed):
         return self.window_ends_at - self.window_starts_at
 
     def is_locked(self, at: datetime) -> bool:
-        """Whether it is owned and less than 15 real minutes are left (rules §3.2)."""
-        return self.is_owned and limits.is_locked(self.requested_at, at)
+        """Whether it is owned and less than 15 real minutes are left (rules §3.2).
+
+        Once it was tried, the agreed time has had its call, and another may be agreed upon.
+        """
+        is_untried = self.attempts_made == 0
+        return self.is_owned and is_untried and limits.is_locked(self.requested_at, at)
 
     def is_overdue(self, at: datetime) -> bool:
         """Open, and the callback window has ended."""

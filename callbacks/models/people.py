@@ -197,6 +197,12 @@ class Agent(models.Model):
     skills = models.ManyToManyField(Skill, blank=True, related_name="agents")
     presence = models.CharField(max_length=16, choices=Presence, default=Presence.OFFLINE)
     presence_changed_at = models.DateTimeField(default=timezone.now, editable=False)
+    presence_reason = models.CharField(max_length=200, blank=True, editable=False)
+    """Why somebody else changed it, told on return; empty when it is the agent's own choice."""
+    idle_since = models.DateTimeField(default=timezone.now, editable=False)
+    """Since when they could have taken a callback: the longest idle is offered first."""
+    not_responding_since = models.DateTimeField(null=True, blank=True, editable=False)
+    """They missed an offer, and get none until they come back (rules §4.4)."""
 
     objects = AgentQuerySet.as_manager()
 
@@ -210,6 +216,35 @@ class Agent(models.Model):
 
     def __str__(self) -> str:
         return str(self.user)
+
+    @property
+    def takes_callbacks(self) -> bool:
+        """Whether they are On Queue and answer (rules §1: only On Queue takes callbacks)."""
+        return self.presence == Presence.ON_QUEUE and self.not_responding_since is None
+
+
+class Attendance(models.Model):
+    """When an agent last had a window of Ringback open; apart, since it is written so often."""
+
+    agent = models.OneToOneField(Agent, primary_key=True, on_delete=models.CASCADE)
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.agent_id} at {self.seen_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+class CalendarFeed(models.Model):
+    """An agent's secret address of their own promises; only the secret's digest is kept."""
+
+    agent = models.OneToOneField(
+        Agent, primary_key=True, on_delete=models.CASCADE, related_name="calendar_feed"
+    )
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    read_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"Calendar feed of {self.agent_id}"
 
 
 class Shift(Keyed):

@@ -11,7 +11,7 @@ from callbacks.errors import Problem, Refused
 from callbacks.lifecycle import Move, status_after
 from callbacks.models import Callback
 from callbacks.rules import texts
-from callbacks.scheduling.holding import hold, store
+from callbacks.holding import hold, store
 
 
 @transaction.atomic

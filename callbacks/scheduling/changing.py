@@ -14,7 +14,7 @@ from callbacks.models import Callback, Queue
 from callbacks.rules import moments
 from callbacks.scheduling.examination import Clear, Examination, Scope
 from callbacks.scheduling.examining import examine
-from callbacks.scheduling.holding import heed_edit_lock, hold, store
+from callbacks.holding import heed_edit_lock, hold, store
 from callbacks.scheduling.request import CallbackRequest
 
 

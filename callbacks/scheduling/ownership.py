@@ -13,7 +13,7 @@ from callbacks.lifecycle import Move
 from callbacks.models import Agent, Callback
 from callbacks.rules import ownership
 from callbacks.scheduling import facts
-from callbacks.scheduling.holding import heed_edit_lock, hold, store
+from callbacks.holding import heed_edit_lock, hold, store
 
 
 def problem_with_owner(
