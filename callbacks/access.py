@@ -9,6 +9,7 @@ for them: ``readable`` leaves it out, and a door answers 404.
 | Callback > Edit  | those they own, made, or are preferred for   | of their queues | yes   |
 | Callback > Read  | as Edit, plus unowned ones in own queues     | of their queues | yes   |
 
+Whoever is offered a callback, or on the phone about it, sees and edits it meanwhile.
 A supervisor who also takes callbacks has an agent's permissions besides.
 """
 
@@ -38,6 +39,11 @@ class Actor:
     def person(cls, user: User) -> Self:
         """A logged-in person."""
         return cls(Kind.PERSON, str(user), user)
+
+    @classmethod
+    def engine(cls, name: str = "Clock") -> Self:
+        """Time itself: what happens because a moment came."""
+        return cls(Kind.CLOCK, name)
 
     @property
     def id(self) -> uuid.UUID | None:
@@ -94,7 +100,8 @@ def readable(by: Actor) -> CallbackQuerySet:
 
 
 def _personal(by: Actor) -> Q:
-    return Q(owner=by.id) | Q(created_by=by.id) | Q(preferred_agent=by.id)
+    people = Q(owner=by.id) | Q(created_by=by.id) | Q(preferred_agent=by.id)
+    return people | Q(agent=by.id)
 
 
 def may_edit(by: Actor, callback: Callback) -> bool:
@@ -103,7 +110,12 @@ def may_edit(by: Actor, callback: Callback) -> bool:
         return True
     if not by.role:
         return False
-    people = (callback.owner_id, callback.created_by_id, callback.preferred_agent_id)
+    people = (
+        callback.owner_id,
+        callback.created_by_id,
+        callback.preferred_agent_id,
+        callback.agent_id,
+    )
     return by.id in people or callback.queue_id in by.supervises
 
 
@@ -128,6 +140,11 @@ def queues_for_creating(by: Actor) -> QuerySet[Queue]:
     if by.is_supervisor:
         return queues
     return queues.filter(pk__in=by.member_of) if by.role else queues.none()
+
+
+def may_answer(by: Actor, callback: Callback) -> bool:
+    """Whether it is this agent who is being rung for it, or on the phone about it."""
+    return by.id is not None and callback.agent_id == by.id
 
 
 def may_create(by: Actor, *, is_member: bool) -> bool:

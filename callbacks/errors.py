@@ -81,3 +81,9 @@ class NotAllowed(CallbackError):
     """The actor may see the callback, but not do this with it."""
 
     code = "missing.permissions"
+
+
+class OfferGone(CallbackError):
+    """What was offered is not with this agent any more; tells where it went (rules §4.4)."""
+
+    code = "offer.gone"

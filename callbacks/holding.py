@@ -8,14 +8,16 @@
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+
+from django.db import connection
 
 from callbacks import access, journal
 from callbacks.access import Actor
 from callbacks.errors import Change, Ended, Locked, Problem, Refused, Stale
 from callbacks.lifecycle import Move, Status, permits
-from callbacks.models import Callback, HistoryEvent
+from callbacks.models import Callback, HistoryEvent, Offer
 
 
 def hold(
@@ -34,7 +36,7 @@ def hold(
     callback = (
         access.readable(by)
         .select_for_update(of=("self",))
-        .select_related("queue", "owner__user", "preferred_agent__user")
+        .select_related("queue", "owner__user", "preferred_agent__user", "agent__user")
         .get(pk=callback_id)
     )
     access.require(allowed(by, callback), "You may look at this callback, but not do this with it.")
@@ -105,3 +107,38 @@ def store(callback: Callback, *, at: datetime, **changes: object) -> None:
     )
     if written != 1:
         raise _stale(callback, seen)
+
+
+def end_offer(callback: Callback, result: str, at: datetime) -> None:
+    """Note how the standing offer of this callback ended, if there is one."""
+    Offer.objects.filter(callback=callback, ended_at__isnull=True).update(
+        ended_at=at, result=result
+    )
+
+
+def store_all(callbacks: Sequence[Callback], *names: str, at: datetime) -> None:
+    """Write these values of many callbacks, each counted up. One statement.
+
+    The caller holds their rows' locks since it read them, so nobody can have been first.
+    """
+    for callback in callbacks:
+        callback.version, callback.updated_at = callback.version + 1, at
+    write_all(callbacks, *names, "version", "updated_at")
+
+
+def write_all(callbacks: Sequence[Callback], *names: str) -> None:
+    """Write these columns of many callbacks and nothing else. One statement."""
+    if not callbacks:
+        return
+    fields = [Callback._meta.get_field(name) for name in ("id", *names)]
+    columns = [str(field.column) for field in fields]  # type: ignore[union-attr]
+    arrays = [f"%s::{field.db_type(connection)}[]" for field in fields]
+    values = [[getattr(callback, field.attname) for callback in callbacks] for field in fields]  # type: ignore[union-attr]
+    new = ", ".join(f"{column} = new.{column}" for column in columns[1:])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE callbacks_callback SET {new} "  # noqa: S608 (names of our own columns)
+            f"FROM unnest({', '.join(arrays)}) AS new({', '.join(columns)}) "
+            "WHERE callbacks_callback.id = new.id",
+            values,
+        )

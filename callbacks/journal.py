@@ -3,7 +3,7 @@
 Every verb of the domain ends here. Nothing else writes these two tables.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from django.db import models
 from callbacks.access import Actor
 from callbacks.lifecycle import Status
 from callbacks.models import Callback, HistoryEvent, OutboxMessage
+from callbacks.models.callback import Hold
 
 What = HistoryEvent.What
 Action = OutboxMessage.Action
@@ -29,6 +30,8 @@ LABELS: Mapping[str, str] = {
     "queue": "Queue",
     "owner": "Owner",
     "ownership_expires_at": "Owned until",
+    "agent": "With",
+    "held_for": "Held back",
     "preferred_agent": "Routed if possible to",
     "reason": "Reason",
     "ticket_id": "Ticket",
@@ -40,6 +43,7 @@ LABELS: Mapping[str, str] = {
 """What is kept of a callback in its history, in the order of display, with its name."""
 DERIVED = frozenset({"requested_at", "window", "ownership_expires_at", "due_by", "tzdata_version"})
 """Kept for the record, but not worth telling a person beside what they follow from."""
+OF_PEOPLE = frozenset({LABELS["owner"], LABELS["preferred_agent"], LABELS["agent"]})
 
 NOTHING = (None, "", False, 0)
 """Not worth a line in the history of a callback that was just made."""
@@ -52,15 +56,17 @@ class Names:
     queue: str
     owner: str | None
     preferred_agent: str | None
+    agent: str | None = None
 
     @classmethod
     def of(cls, callback: Callback) -> "Names":
         """Read from the callback's own relations, which should be loaded."""
-        owner, preferred = callback.owner, callback.preferred_agent
+        owner, preferred, agent = callback.owner, callback.preferred_agent, callback.agent
         return cls(
             str(callback.queue),
             str(owner) if owner else None,
             str(preferred) if preferred else None,
+            str(agent) if agent else None,
         )
 
 
@@ -79,6 +85,8 @@ def snapshot(callback: Callback, names: Names | None = None) -> dict[str, Any]:
         "queue": names.queue,
         "owner": names.owner,
         "ownership_expires_at": _stamp(callback.ownership_expires_at),
+        "agent": names.agent,
+        "held_for": callback.held_for,
         "preferred_agent": names.preferred_agent,
         "reason": callback.reason,
         "ticket_id": callback.ticket_id,
@@ -111,23 +119,52 @@ def record(
     Must run in the transaction of the change. ``before`` is the snapshot taken before it; only
     what differs is kept.
     """
-    after = after or snapshot(callback)
+    entry = Entry(callback, what, before, after, reason, action)
+    event = _event(entry, by, at)
+    event.save(force_insert=True)
+    if action is not None:
+        OutboxMessage.objects.create(callback=callback, event=event, action=action, created_at=at)
+    return event
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is to be written down of one callback, where many change together."""
+
+    callback: Callback
+    what: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any] | None = None
+    reason: str = ""
+    action: str | None = None
+
+
+def record_all(entries: Sequence[Entry], *, by: Actor, at: datetime) -> None:
+    """Write down many changes, as ``record`` does one. Two statements however many they are."""
+    events = [_event(entry, by, at) for entry in entries]
+    HistoryEvent.objects.bulk_create(events)
+    OutboxMessage.objects.bulk_create(
+        OutboxMessage(callback=entry.callback, event=event, action=entry.action, created_at=at)
+        for entry, event in zip(entries, events, strict=True)
+        if entry.action is not None
+    )
+
+
+def _event(entry: Entry, by: Actor, at: datetime) -> HistoryEvent:
+    before, after = entry.before, entry.after or snapshot(entry.callback)
     changed = [name for name in after if before.get(name) != after[name]]
-    event = HistoryEvent.objects.create(
-        callback=callback,
-        what=what,
+    return HistoryEvent(
+        callback=entry.callback,
+        what=entry.what,
         at=at,
         actor_kind=by.kind,
         actor=by.user,
         actor_name=by.name,
         before={name: before[name] for name in changed if name in before},
         after={name: after[name] for name in changed},
-        reason=reason,
-        version=callback.version,
+        reason=entry.reason,
+        version=entry.callback.version,
     )
-    if action is not None:
-        OutboxMessage.objects.create(callback=callback, event=event, action=action, created_at=at)
-    return event
 
 
 def changes_in_words(event: HistoryEvent) -> list[str]:
@@ -149,11 +186,13 @@ def _change_in_words(label: str, before: object, after: object) -> str:
 
 def _value(label: str, value: object) -> str:
     if value in (None, ""):
-        return "nobody" if label in {LABELS["owner"], LABELS["preferred_agent"]} else "nothing"
+        return "nobody" if label in OF_PEOPLE else "nothing"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if label == LABELS["status"]:
         return str(Status(str(value)).label)
+    if label == LABELS["held_for"]:
+        return str(Hold(str(value)).label).lower()
     return str(value)
 
 

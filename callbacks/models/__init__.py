@@ -25,8 +25,8 @@ from callbacks.models.task import Task
 
 __all__ = [
     "Agent",
-    "Attendance",
     "Attempt",
+    "Attendance",
     "CalendarFeed",
     "Callback",
     "CallingHours",

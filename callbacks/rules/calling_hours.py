@@ -55,6 +55,17 @@ class CallingHours:
                 if ends > instant:
                     yield max(starts, instant), ends
 
+    def opens_after(self, instant: datetime, zone: str) -> datetime:
+        """When calls may be made again, from this instant on (UTC); a year hence if never."""
+        stretches = self.stretches_from(instant, zone)
+        return next((starts for starts, _ in stretches), instant + 365 * DAY)
+
+    def closes_after(self, instant: datetime, zone: str) -> datetime | None:
+        """When the open stretch that holds this instant ends (UTC); ``None`` outside of any."""
+        if self.why_closed(instant, zone):
+            return None
+        return next((ends for _, ends in self.stretches_from(instant, zone)), None)
+
     def nearby(self, instant: datetime, zone: str, not_before: datetime) -> list[datetime]:
         """Up to three allowed moments (UTC) near a forbidden one: one before, two after."""
         earlier = [

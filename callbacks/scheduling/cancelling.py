@@ -8,17 +8,17 @@ from django.db import transaction
 from callbacks import journal
 from callbacks.access import Actor
 from callbacks.errors import Problem, Refused
+from callbacks.holding import end_offer, hold, store
 from callbacks.lifecycle import Move, status_after
-from callbacks.models import Callback
+from callbacks.models import Callback, Offer
 from callbacks.rules import texts
-from callbacks.holding import hold, store
 
 
 @transaction.atomic
 def cancel(
     callback_id: uuid.UUID, *, reason: str, by: Actor, at: datetime, version: int | None
 ) -> Callback:
-    """End the callback as cancelled. Also in its last 15 minutes (rules §3.2)."""
+    """End the callback as cancelled. Also in its last 15 minutes (rules §3.2), and while it rings."""
     if problem := _problem_with(reason):
         raise Refused([Problem("invalid.value", "cancel_reason", problem)])
     callback = hold(callback_id, by=by, version=version, move=Move.CANCEL)
@@ -27,9 +27,12 @@ def cancel(
         callback,
         at=at,
         status=status_after(Move.CANCEL, callback.status),
+        agent=None,
+        held_for="",
         ended_at=at,
         next_action_at=None,
     )
+    end_offer(callback, Offer.Result.WITHDRAWN, at)
     journal.record(
         callback,
         journal.What.CANCELLED,

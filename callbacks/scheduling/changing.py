@@ -9,12 +9,12 @@ from django.db import transaction
 
 from callbacks import journal
 from callbacks.access import Actor
-from callbacks.lifecycle import Move, status_after
+from callbacks.holding import heed_edit_lock, hold, store
+from callbacks.lifecycle import Move, Status, status_after
 from callbacks.models import Callback, Queue
 from callbacks.rules import moments
 from callbacks.scheduling.examination import Clear, Examination, Scope
 from callbacks.scheduling.examining import examine
-from callbacks.holding import heed_edit_lock, hold, store
 from callbacks.scheduling.request import CallbackRequest
 
 
@@ -169,6 +169,10 @@ def _new_values(callback: Callback, found: Examination, clear: Clear) -> dict[st
         values["queue"] = Queue.objects.get(pk=clear.terms.id)
     if found.scope.time or found.scope.queue:
         values |= _new_times(callback, found, clear)
+    is_due = callback.held_for or callback.status == Status.WAITING
+    if is_due and (found.scope.number or found.scope.queue):
+        # Perhaps held back for the old number: looked at again with the new one.
+        values.setdefault("next_action_at", found.at)
     return values
 
 
@@ -192,6 +196,9 @@ def _new_times(callback: Callback, found: Examination, clear: Clear) -> dict[str
             "tzdata_version": moments.TZDATA_VERSION,
             "status": status_after(Move.RESCHEDULE, callback.status),
             "next_action_at": moment.instant,
+            "held_for": "",
+            # Another time was agreed upon: its attempts and its last 15 minutes count anew.
+            "attempts_made": 0,
         }
     return values
 

@@ -1,6 +1,7 @@
 """What the examination needs from the database, fetched in few statements as plain values."""
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -56,22 +57,11 @@ def of_queue(
 ) -> QueueFacts | None:
     """The queue's terms, and what decides whether the agent can own there. One statement."""
     row = (
-        Queue.objects.filter(pk=queue_id)
+        _with_terms(Queue.objects.filter(pk=queue_id), at)
         .annotate(
-            own_level=_level(ServiceLevel.objects.filter(pk=OuterRef("service_level"))),
-            general_level=_level(ServiceLevel.objects.for_all_callbacks()),
-            openings=ArraySubquery(
-                CallingHours.objects.filter(queue=OuterRef("pk")).values(
-                    row=JSONObject(weekday="weekday", opens="opens", closes="closes")
-                )
+            owner_facts=Subquery(
+                owner_facts(Agent.objects.filter(pk=owner_id), at, queue_id).values("row")
             ),
-            days_off=ArraySubquery(
-                Holiday.objects.filter(
-                    Q(queue=OuterRef("pk")) | Q(queue__isnull=True),
-                    date__range=(at - timedelta(days=4), at + LOOK_AHEAD * 2),
-                ).values(row=JSONObject(date="date", name="name"))
-            ),
-            owner_facts=_owner(queue_id, owner_id, at),
             is_member=Exists(Agent.objects.filter(pk=by_id, queues=OuterRef("pk"))),
         )
         .first()
@@ -81,6 +71,30 @@ def of_queue(
     found: Any = row
     owner = OwnerFacts.from_row(found.owner_facts) if found.owner_facts else None
     return QueueFacts(_terms(found), owner, found.is_member)
+
+
+def of_queues(queue_ids: Iterable[uuid.UUID], at: datetime) -> dict[uuid.UUID, QueueTerms]:
+    """The terms of many queues. One statement."""
+    rows: Any = _with_terms(Queue.objects.filter(pk__in=set(queue_ids)), at)
+    return {row.pk: _terms(row) for row in rows}
+
+
+def _with_terms(queues: Any, at: datetime) -> Any:
+    return queues.annotate(
+        own_level=_level(ServiceLevel.objects.filter(pk=OuterRef("service_level"))),
+        general_level=_level(ServiceLevel.objects.for_all_callbacks()),
+        openings=ArraySubquery(
+            CallingHours.objects.filter(queue=OuterRef("pk")).values(
+                row=JSONObject(weekday="weekday", opens="opens", closes="closes")
+            )
+        ),
+        days_off=ArraySubquery(
+            Holiday.objects.filter(
+                Q(queue=OuterRef("pk")) | Q(queue__isnull=True),
+                date__range=(at - timedelta(days=4), at + LOOK_AHEAD * 2),
+            ).values(row=JSONObject(date="date", name="name"))
+        ),
+    )
 
 
 def _level(levels: Any) -> Subquery:
@@ -96,34 +110,38 @@ def _level(levels: Any) -> Subquery:
     )
 
 
-def _owner(queue_id: uuid.UUID, owner_id: uuid.UUID | None, at: datetime) -> Subquery:
+def owner_facts(agents: Any, at: datetime, queue_id: Any) -> Any:
+    """The agents with ``row``: what ``OwnerFacts.from_row`` reads, about a queue or a reference to one."""
     lacking = Skill.objects.filter(required_by=queue_id).exclude(agents=OuterRef("pk"))
     absences = Shift.objects.filter(
         agent=OuterRef("pk"), ends_at__gt=at - timedelta(days=1), starts_at__lt=at + LOOK_AHEAD
     ).exclude(activity=Shift.Activity.ON_QUEUE)
-    return Subquery(
-        Agent.objects.filter(pk=owner_id)
-        .annotate(
-            is_member=Exists(Queue.objects.filter(pk=queue_id, members=OuterRef("pk"))),
-            lacking=ArraySubquery(lacking.values("name")),
-            absences=ArraySubquery(
-                absences.values(
-                    row=JSONObject(**{"from": "starts_at", "to": "ends_at", "what": "activity"})
-                )
-            ),
-        )
-        .values(
-            row=JSONObject(
-                id="user_id",
-                name="user__name",
-                is_active="user__is_active",
-                is_member="is_member",
-                lacking_skills="lacking",
-                absences="absences",
-                team_lead_id="team__lead_id",
+    return agents.annotate(
+        is_member=Exists(Queue.objects.filter(pk=queue_id, members=OuterRef("pk"))),
+        lacking=ArraySubquery(lacking.values("name")),
+        absences=ArraySubquery(
+            absences.values(
+                row=JSONObject(**{"from": "starts_at", "to": "ends_at", "what": "activity"})
             )
-        )
+        ),
+        row=JSONObject(
+            id="user_id",
+            name="user__name",
+            is_active="user__is_active",
+            is_member="is_member",
+            lacking_skills="lacking",
+            absences="absences",
+            team_lead_id="team__lead_id",
+        ),
     )
+
+
+def of_owners(
+    queue_id: uuid.UUID, agent_ids: Iterable[uuid.UUID], at: datetime
+) -> dict[uuid.UUID, OwnerFacts]:
+    """What decides whether these agents can own a callback of the queue. One statement."""
+    agents = owner_facts(Agent.objects.filter(pk__in=set(agent_ids)), at, queue_id)
+    return {key: OwnerFacts.from_row(row) for key, row in agents.values_list("pk", "row")}
 
 
 def _terms(row: Any) -> QueueTerms:

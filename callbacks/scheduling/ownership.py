@@ -9,11 +9,11 @@ from django.db import transaction
 from callbacks import access, journal
 from callbacks.access import Actor
 from callbacks.errors import Problem, Refused
-from callbacks.lifecycle import Move
+from callbacks.holding import heed_edit_lock, hold, store
+from callbacks.lifecycle import Move, Status
 from callbacks.models import Agent, Callback
 from callbacks.rules import ownership
 from callbacks.scheduling import facts
-from callbacks.holding import heed_edit_lock, hold, store
 
 
 def problem_with_owner(
@@ -77,7 +77,7 @@ def give_up_ownership(
         raise Refused([Problem("ownership.nobody", ownership.FIELD, "Nobody owns this callback.")])
     heed_edit_lock(callback, by=by, at=at, override_reason=override_reason)
     before = journal.snapshot(callback)
-    store(callback, at=at, owner=None, ownership_expires_at=None)
+    store(callback, at=at, owner=None, ownership_expires_at=None, **_looked_at_anew(callback, at))
     journal.record(
         callback,
         journal.What.OWNERSHIP_GIVEN_UP,
@@ -142,9 +142,15 @@ def _set_owner(
         at=at,
         owner=agent,
         ownership_expires_at=period_starts + callback.queue.ownership_period,
+        **_looked_at_anew(callback, at),
     )
     journal.record(callback, what, by=by, at=at, before=before, reason=why)
     return callback
+
+
+def _looked_at_anew(callback: Callback, at: datetime) -> dict[str, Any]:
+    """One that is due waits for somebody else now; the clock must reckon with that at once."""
+    return {"next_action_at": at} if callback.status == Status.WAITING else {}
 
 
 def able_owners(callback: Callback) -> Any:

@@ -1,0 +1,98 @@
+"""Look at callbacks whose moment has come, and do what the rules say about each.
+
+A chunk is claimed with SKIP LOCKED, judged one by one, and written together: one transaction, so
+that a death on any line leaves everything as it was, to be found by whoever looks next.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from callbacks import holding, journal
+from callbacks.access import Actor
+from callbacks.clock.steps import Around, Step, step_of
+from callbacks.models import Agent, Callback, Offer
+from callbacks.models.callback import OPEN
+from callbacks.scheduling import facts
+
+AT_ONCE = 200
+"""So many callbacks are looked at in one transaction."""
+CLOCK = Actor.engine()
+WRITTEN = (
+    "status", "held_for", "next_action_at", "ended_at", "owner", "ownership_expires_at", "agent",
+)  # fmt: skip
+"""What a step may change."""
+
+
+@dataclass
+class Chunk:
+    """What came of looking at some callbacks."""
+
+    changed: list[Callback] = field(default_factory=list)
+    unchanged: list[Callback] = field(default_factory=list)
+    missed: list[Callback] = field(default_factory=list)
+    missed_by: list[Any] = field(default_factory=list)
+    entries: list[journal.Entry] = field(default_factory=list)
+
+
+def look(at: datetime, at_most: int = AT_ONCE) -> int:
+    """Look at up to so many due callbacks; how many they were (``at``: aware UTC, now).
+
+    One statement when nothing is due, whatever the history.
+    """
+    due = Callback.objects.filter(OPEN, next_action_at__lte=at)
+    if not due.order_by().exists():
+        return 0
+    with transaction.atomic():
+        claimed = list(
+            due.flagged()
+            .select_for_update(of=("self",), skip_locked=True)
+            .select_related("queue", "owner__user", "preferred_agent__user", "agent__user")
+            .order_by("next_action_at", "id")[:at_most]
+        )
+        around = _around(claimed, at)
+        chunk = Chunk()
+        for callback in claimed:
+            _take_step(callback, around, chunk)
+        _write(chunk, at)
+    return len(claimed)
+
+
+def _around(callbacks: Sequence[Callback], at: datetime) -> Around:
+    """What the rules need to know about them. One statement, and one for each queue with owners."""
+    terms = facts.of_queues({callback.queue_id for callback in callbacks}, at)
+    owners_of: dict[Any, set[Any]] = {}
+    for callback in callbacks:
+        if callback.owner_id:
+            owners_of.setdefault(callback.queue_id, set()).add(callback.owner_id)
+    owners = {queue: facts.of_owners(queue, ids, at) for queue, ids in owners_of.items()}
+    return Around(at, terms, owners)
+
+
+def _take_step(callback: Callback, around: Around, chunk: Chunk) -> None:
+    before, agent_id = journal.snapshot(callback), callback.agent_id
+    step: Step | None = step_of(callback, around)
+    if step is None:
+        chunk.unchanged.append(callback)
+        return
+    if step.what == journal.What.MISSED:
+        chunk.missed.append(callback)
+        chunk.missed_by.append(agent_id)
+    chunk.changed.append(callback)
+    chunk.entries.append(journal.Entry(callback, step.what, before, None, step.reason, step.action))
+
+
+def _write(chunk: Chunk, at: datetime) -> None:
+    """Everything at once. Callbacks first, then agents, as everybody locks them."""
+    holding.store_all(chunk.changed, *WRITTEN, at=at)
+    holding.write_all(chunk.unchanged, "next_action_at")
+    if chunk.missed:
+        Offer.objects.filter(callback__in=chunk.missed, ended_at__isnull=True).update(
+            ended_at=at, result=Offer.Result.MISSED
+        )
+        Agent.objects.filter(pk__in=chunk.missed_by).update(not_responding_since=at, idle_since=at)
+    if chunk.entries:
+        journal.record_all(chunk.entries, by=CLOCK, at=at)

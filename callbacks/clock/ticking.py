@@ -1,0 +1,41 @@
+"""One tick: everything that is to happen because a moment came."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from callbacks import calls, routing
+from callbacks.clock.looking import look
+
+
+@dataclass(frozen=True)
+class Ticked:
+    """What one tick did."""
+
+    looked_at: int
+    offered: int
+    set_away: int
+
+
+def tick(at: datetime | None = None) -> Ticked:
+    """Look at what is due, match what waits, set away who left; harmless when run twice.
+
+    ``at`` is now (aware UTC); by default the database's own now, so that the clocks of many
+    machines need not agree. Five statements when there is nothing to do.
+    """
+    now = at or database_now()
+    looked_at = 0
+    while found := look(now):
+        looked_at += found
+    offered = routing.match(now)
+    set_away = calls.set_away_who_left(now)
+    return Ticked(looked_at, offered, set_away)
+
+
+def database_now() -> datetime:
+    """The database's clock (aware UTC)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+        return moment
