@@ -9,8 +9,9 @@ from callbacks import access
 from callbacks.lifecycle import Status
 from callbacks.models import Callback
 from callbacks.rules import limits, numbers
-from dashboard.clocks import city, day_and_time
+from dashboard.clocks import city, day_and_time, local
 from dashboard.entrance import Request
+from dashboard.next_steps import next_step
 
 
 @dataclass
@@ -75,19 +76,19 @@ class Row:
         return limits.distance_in_words(self.callback.requested_at, self.at)
 
     @property
+    def theirs_now(self) -> str:
+        """What the contact's clock shows at this moment."""
+        return f"{local(self.at, self.callback.contact_time_zone):%a %H:%M}"
+
+    @property
+    def my_now(self) -> str:
+        """What the reader's clock shows at this moment."""
+        return f"{local(self.at, self.zone):%a %H:%M}"
+
+    @property
     def next_step(self) -> str:
         """What happens next, and when."""
-        callback = self.callback
-        if not callback.is_open:
-            ended = day_and_time(callback.ended_at or self.at, self.zone)
-            return f"Over since {ended} ({self.my_city}): {callback.get_status_display().lower()}."
-        if callback.status != Status.PENDING:
-            return f"{callback.get_status_display()}; it was due {self.due}."
-        if callback.owner:
-            return f"Falls due {self.due}, then waits for {callback.owner}."
-        if callback.preferred_agent:
-            return f"Falls due {self.due}, offered to {callback.preferred_agent} first."
-        return f"Falls due {self.due}, then goes to the next agent of {callback.queue}."
+        return next_step(self.callback, self.at, self.zone)
 
     @property
     def is_overdue(self) -> bool:
@@ -119,7 +120,14 @@ class Row:
     @property
     def may_cancel(self) -> bool:
         """Whether the reader may cancel it."""
-        return self.callback.is_open and self.may_edit
+        is_offered = self.callback.status == Status.OFFERED
+        return (self.callback.is_editable or is_offered) and access.may_edit(self.by, self.callback)
+
+    @property
+    def may_take_back(self) -> bool:
+        """Whether the reader may end a call that its agent does not wrap up."""
+        is_spoken = self.callback.status == Status.IN_PROGRESS
+        return is_spoken and access.may_override_lock(self.by, self.callback)
 
     @property
     def may_take(self) -> bool:

@@ -88,6 +88,8 @@ FRAME_ANCESTORS = env.list("FRAME_ANCESTORS", default=[])
 """Origins that may show the schedule panel in a frame, e.g. ``https://crm.example.com``."""
 QUEUE_CHOICE = env.bool("QUEUE_CHOICE", default=True)
 """Whether agents may choose the queue in the schedule panel (rules §2.1)."""
+REMIND_BEFORE = timedelta(minutes=env.int("REMIND_BEFORE_MINUTES", default=10))
+"""How long before their own callback agents are reminded, on screen."""
 
 # --- the application -------------------------------------------------------------------------
 

@@ -7,9 +7,11 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 
-from callbacks.models import Heartbeat, Presence, Role
+from callbacks.models import Heartbeat, Role
 from callbacks.rules.limits import in_words
+from dashboard.agent.now import now_of
 
 SILENT_AFTER = timedelta(seconds=60)
 STARTED_AT = timezone.now()
@@ -45,7 +47,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             if actor.role in roles
         ],
         "agent": actor.agent,
-        "presences": Presence,
+        # Only asked where it is shown: My callbacks puts its own, larger one there.
+        "now": SimpleLazyObject(lambda: now_of(actor, actor.user.time_zone, timezone.now())),
         "engine_warning": engine_warning(),
     }
 

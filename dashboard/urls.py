@@ -5,6 +5,7 @@ from django.urls import path
 
 from dashboard import errors, health
 from dashboard.accounts import views as accounts
+from dashboard.agent import calling
 from dashboard.agent import views as agent
 from dashboard.callback import views as callback
 from dashboard.schedule import views as schedule
@@ -17,7 +18,10 @@ handler500 = errors.broken
 urlpatterns = [
     # The agent
     path("", agent.home, name="home"),
-    path("presence", accounts.presence, name="presence"),
+    path("now", calling.now, name="now"),
+    path("presence", calling.presence, name="presence"),
+    path("callbacks/<uuid:key>/answer", calling.answer, name="callback-answer"),
+    path("callbacks/<uuid:key>/wrap-up", calling.wrap_up, name="callback-wrap-up"),
     # The schedule panel
     path("schedule", schedule.panel, name="schedule"),
     path("schedule/preview", schedule.preview, name="schedule-preview"),
@@ -35,6 +39,7 @@ urlpatterns = [
     path("callbacks/<uuid:key>/ownership", callback.ownership, name="callback-ownership"),
     path("callbacks/<uuid:key>/hand-over", callback.hand_over, name="callback-hand-over"),
     path("callbacks/<uuid:key>/cancellation", callback.cancellation, name="callback-cancellation"),
+    path("callbacks/<uuid:key>/taking-back", callback.taking_back, name="callback-taking-back"),
     path("search", callback.search, name="search"),
     # People
     path("login", accounts.log_in, name="log-in"),

@@ -20,7 +20,7 @@ from callbacks.rules import looks
 def offered_to(by: Actor, callback_id: uuid.UUID) -> Callback:
     """The callback that this agent is being rung for, locked; or ``OfferGone``, saying where it is.
 
-    Call it inside a transaction.
+    Call it inside a transaction. For somebody who never had to do with it, it does not exist.
     """
     callback = (
         access.readable(by)
@@ -30,6 +30,8 @@ def offered_to(by: Actor, callback_id: uuid.UUID) -> Callback:
         .first()
     )
     if callback is None:
+        if not Offer.objects.filter(callback=callback_id, agent=by.id).exists():
+            raise Callback.DoesNotExist
         raise OfferGone("This callback went on to somebody else.")
     if callback.status != Status.OFFERED or not access.may_answer(by, callback):
         raise OfferGone(_where_it_went(by, callback))

@@ -38,7 +38,8 @@ def depart_the_deactivated(at: datetime) -> int:
     busy = Callback.objects.filter(agent__user__is_active=False).order_by()
     agents = {*owners.values_list("owner_id", flat=True).distinct()}
     agents |= {*busy.values_list("agent_id", flat=True)}
-    return sum(depart(agent, by=Actor.engine(), at=at) for agent in agents if agent)
+    counts: list[int] = [depart(key, by=Actor.engine(), at=at) for key in agents if key]
+    return sum(counts)
 
 
 @transaction.atomic

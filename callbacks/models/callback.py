@@ -76,7 +76,9 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
 
     def for_display(self) -> Self:
         """With everything that a row on a screen shows, in the same statement."""
-        return self.flagged().select_related("queue", "owner__user", "preferred_agent__user")
+        return self.flagged().select_related(
+            "queue", "owner__user", "preferred_agent__user", "agent__user"
+        )
 
 
 class Callback(Keyed):

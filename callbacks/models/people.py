@@ -190,6 +190,8 @@ class AgentQuerySet(models.QuerySet["Agent"]):
 class Agent(models.Model):
     """A user who takes callbacks."""
 
+    PRESENCES = Presence.choices
+
     user = models.OneToOneField(User, primary_key=True, on_delete=models.PROTECT)
     team = models.ForeignKey(
         Team, null=True, blank=True, on_delete=models.SET_NULL, related_name="agents"

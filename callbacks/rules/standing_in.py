@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 

@@ -1,19 +1,14 @@
-"""Logging in and out, the agent's presence, and the person's own settings."""
+"""Logging in and out."""
 
 from typing import Any
 
 from django.contrib.auth import views as auth
 from django.contrib.auth.forms import AuthenticationForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
-from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST
 
-from callbacks.models import Agent, Presence, Role
-from dashboard.entrance import Request, admits, admits_everyone
+from dashboard.entrance import admits_everyone
 from dashboard.framing import may_be_framed
 
 
@@ -53,19 +48,3 @@ def too_many_tries(
     answer = render(request, "accounts/log_in.html", context, status=429)
     answer["Retry-After"] = "60"
     return answer
-
-
-@require_POST
-@admits(Role.AGENT, Role.SUPERVISOR)
-def presence(request: Request) -> HttpResponse:
-    """Set the agent's own presence."""
-    chosen = request.POST.get("presence", "")
-    if chosen in Presence.values:
-        Agent.objects.filter(pk=request.user.pk).exclude(presence=chosen).update(
-            presence=chosen, presence_changed_at=timezone.now()
-        )
-    if request.htmx:
-        return HttpResponse(status=204)
-    back = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(back, {request.get_host()}, request.is_secure())
-    return HttpResponseRedirect(back if safe else reverse("home"))

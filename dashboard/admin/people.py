@@ -1,6 +1,6 @@
 """People, teams, skills and shifts."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
@@ -13,6 +13,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from callbacks import calls
+from callbacks.access import Actor
 from callbacks.models import Agent, Callback, Role, Shift, Skill, Team, User
 from callbacks.rules import moments
 from dashboard.admin.impact import ImpactForm, listed, tell
@@ -50,7 +52,7 @@ class UserForm(ImpactForm, UserChangeForm):  # type: ignore[type-arg]
             return []
         key, found = self.instance.pk, []
         if count := Callback.objects.open().filter(owner=key).count():
-            remark = "Nobody else is offered them during the ownership period: hand them over."
+            remark = "Each goes at once to a peer of the team, else the team lead, else its queue."
             address = looked_up(owner__user__id__exact=key, ended_at__isnull=1)
             found.append(listed("Open callbacks of this person", count, remark, address))
         if count := Callback.objects.open().filter(owner=None, preferred_agent=key).count():
@@ -91,7 +93,10 @@ class AgentForm(ImpactForm):
         """A lead stays in the team; a new presence begins now."""
         cleaned = super().clean()
         if "presence" in self.changed_data:
-            self.instance.presence_changed_at = timezone.now()
+            now = timezone.now()
+            self.instance.presence_changed_at = self.instance.idle_since = now
+            self.instance.not_responding_since = None
+            self.instance.presence_reason = "An admin changed your presence."
         if "team" in self.changed_data and not self.instance._state.adding:
             led = Team.objects.filter(lead=self.instance.pk)
             if names := ", ".join(str(team) for team in led if team != cleaned.get("team")):
@@ -108,7 +113,8 @@ class AgentForm(ImpactForm):
             return []
         address = looked_up(owner__user__id__exact=self.instance.pk, ended_at__isnull=1)
         what = "Open callbacks that this agent no longer could own"
-        return [listed(what, count, "Hand them over.", address)]
+        remark = "At their time they go to a peer, else the team lead, else the queue."
+        return [listed(what, count, remark, address)]
 
 
 class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -189,9 +195,12 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
         return self.inlines if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Save, and say again what it affects."""
+        """Save, and say again what it affects; who is deactivated leaves no promise (rules §4.7)."""
         super().save_model(request, obj, form, change)
         tell(request, getattr(form, "found_impacts", ()))
+        if change and "is_active" in form.changed_data and not obj.is_active:
+            by = Actor.person(cast("User", request.user))
+            calls.depart(obj.pk, by=by, at=timezone.now())
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """The same for the person's side as an agent."""

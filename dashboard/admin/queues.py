@@ -123,7 +123,8 @@ class QueueForm(ImpactForm):
             return []
         count = self._owned.filter(owner__in=self._newly_unable()).count()
         what = "Open callbacks of owners who no longer could own them"
-        return [listed(what, count, "Hand them over.", self._address)] if count else []
+        remark = "At their time they go to a peer, else the team lead, else the queue."
+        return [listed(what, count, remark, self._address)] if count else []
 
     def _newly_unable(self) -> list[Any]:
         members = {agent.pk for agent in self.cleaned_data["members"]}

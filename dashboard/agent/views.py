@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from callbacks.lifecycle import EDITABLE
 from callbacks.models import Attempt, Callback, Outcome
 from dashboard.agent.day import Day
+from dashboard.agent.now import now_of
 from dashboard.entrance import PEOPLE, Request, admits
 from dashboard.rows import rows
 
@@ -23,14 +24,24 @@ MADE_AT_MOST = 5
 @require_safe
 @admits(*PEOPLE)
 def home(request: Request) -> HttpResponse:
-    """My callbacks; somebody who takes none is led to all callbacks."""
+    """My callbacks; somebody who takes none is led to all callbacks.
+
+    The lists alone, without what concerns this moment, for a refresh.
+    """
     if request.actor.agent is None:
         return redirect("callbacks")
     at = timezone.now()
+    if request.htmx and not request.htmx.boosted:
+        return render(request, "agent/home.html#lists", _lists(request, at))
+    now = now_of(request.actor, request.user.time_zone, at, is_large=True)
+    return render(request, "agent/home.html", {"now": now, **_lists(request, at)})
+
+
+def _lists(request: Request, at: datetime) -> dict[str, Any]:
     day = Day.of(request.user, at)
     promised = rows(_promised(request), request, at)
     done = list(_done(request, day.starts, day.ends))
-    context: dict[str, Any] = {
+    return {
         "at": at,
         "day": day.with_promises(promised),
         "promised": promised,
@@ -39,7 +50,6 @@ def home(request: Request) -> HttpResponse:
         "done": done,
         "tasks_completed": len({a.callback_id for a in done if _completed(a)}),
     }
-    return render(request, "agent/home.html", context)
 
 
 def _promised(request: Request) -> QuerySet[Callback]:

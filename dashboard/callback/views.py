@@ -14,10 +14,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from callbacks import access, journal, scheduling
+from callbacks import access, calls, journal, routing, scheduling
 from callbacks.errors import CallbackError, Locked, Problem, Refused, Stale
-from callbacks.models import Attempt, Callback
+from callbacks.lifecycle import Status
+from callbacks.models import Attempt, Callback, Offer
 from callbacks.rules import numbers
+from callbacks.rules.routing import Decision
 from callbacks.scheduling.changing import number_as_typed, time_as_typed
 from callbacks.scheduling.ownership import able_owners
 from dashboard.callback.listing import Listing
@@ -50,9 +52,17 @@ def _page(
         "attempts": Attempt.objects.filter(callback=callback).select_related(
             "agent__user", "outcome"
         ),
+        "offers": Offer.objects.filter(callback=callback).order_by("-made_at"),
+        "explanation": _explanation(callback),
         "refusal": refusal,
     }
     return render(request, "callback/page.html", context, status=status)
+
+
+def _explanation(callback: Callback) -> Decision | None:
+    """Where it would go at this moment, while it waits."""
+    is_waiting = callback.status == Status.WAITING
+    return routing.explain(callback, timezone.now()) if is_waiting else None
 
 
 def _row(request: Request, callback: Callback) -> Row:
@@ -322,6 +332,31 @@ def cancellation(request: Request, key: uuid.UUID) -> HttpResponse:
         else:
             return _after_leaving(request, key, "The callback is cancelled.")
     return _show_action(request, "callback/cancellation.html", key, refusal)
+
+
+@require_http_methods(["GET", "POST"])
+@admits(*PEOPLE)
+def taking_back(request: Request, key: uuid.UUID) -> HttpResponse:
+    """End a call that its agent does not wrap up, so that the promise goes on (supervisors)."""
+    callback = visible(request, key)
+    access.require(
+        access.may_override_lock(request.actor, callback), "Only supervisors take callbacks back."
+    )
+    refusal: CallbackError | None = None
+    if request.method == "POST":
+        try:
+            calls.take_back(
+                key,
+                reason=request.POST.get("reason", ""),
+                by=request.actor,
+                at=timezone.now(),
+                version=_version(request),
+            )
+        except CallbackError as refused:
+            refusal = refused
+        else:
+            return _done(request, key, "The callback is taken back; it waits for an agent again.")
+    return _show_action(request, "callback/taking_back.html", key, refusal)
 
 
 # --- many ------------------------------------------------------------------------------------
