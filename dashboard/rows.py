@@ -72,8 +72,14 @@ class Row:
 
     @property
     def due(self) -> str:
-        """``in 2 hours 14 minutes``, ``now``, ``20 minutes ago``."""
-        return limits.distance_in_words(self.callback.requested_at, self.at)
+        """``in 2 hours 14 minutes``, ``now``, ``20 minutes ago``; of another try, when that is."""
+        callback = self.callback
+        is_again = callback.status == Status.PENDING and (
+            callback.held_for or callback.attempts_made
+        )
+        if is_again and callback.next_action_at and callback.next_action_at > self.at:
+            return f"again {limits.distance_in_words(callback.next_action_at, self.at)}"
+        return limits.distance_in_words(callback.requested_at, self.at)
 
     @property
     def theirs_now(self) -> str:

@@ -6,11 +6,11 @@ and Otto, an agent of another queue, may see nothing of it.
 
 import itertools
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from callbacks.access import Actor
-from callbacks.models import Agent, Callback, Queue, Role, Team, User
+from callbacks.models import Agent, Callback, CallingHours, Queue, Role, Team, User
 from callbacks.rules import moments
 from callbacks.scheduling import CallbackRequest, schedule
 
@@ -70,6 +70,14 @@ def make_queue(name: str, **changes: Any) -> Queue:
     """A queue with owned callbacks, at most 7 days ahead."""
     values = {"ownership_enabled": True, "schedule_ahead_limit": timedelta(days=7)}
     return Queue.objects.create(name=name, **{**values, **changes})
+
+
+def open_day_and_night(queue: Queue) -> None:
+    """Contacts of the queue may be called at any hour: for tests that run by the real clock."""
+    midnight = time(0)
+    CallingHours.objects.bulk_create(
+        CallingHours(queue=queue, weekday=day, opens=midnight, closes=midnight) for day in range(7)
+    )
 
 
 def by(user: User) -> Actor:

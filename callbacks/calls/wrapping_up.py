@@ -64,7 +64,11 @@ def _at_hand(callback_id: uuid.UUID, by: Actor) -> tuple[Callback, Attempt]:
     )
     if callback is None and not Attempt.objects.filter(callback=callback_id, agent=by.id).exists():
         raise Callback.DoesNotExist
-    if callback is None or callback.status != Status.IN_PROGRESS or not access.may_answer(by, callback):
+    if (
+        callback is None
+        or callback.status != Status.IN_PROGRESS
+        or not access.may_answer(by, callback)
+    ):
         raise Ended("This call is over already: its callback is no longer with you.")
     return callback, Attempt.objects.select_for_update().get(
         callback=callback, ended_at__isnull=True

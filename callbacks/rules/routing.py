@@ -181,7 +181,8 @@ def _why(chosen: Verdict, waiting: Waiting, snapshot: Snapshot, *, is_only_one: 
         return "owner, on queue"
     if chosen.agent_id == waiting.preferred_id:
         return "preferred, on queue"
-    idle = limits.in_words(snapshot.at - snapshot.candidates[chosen.agent_id].idle_since)
+    span = snapshot.at - snapshot.candidates[chosen.agent_id].idle_since
+    idle = limits.in_words(span) if span >= timedelta(seconds=1) else "a moment"
     return (
         f"the only one available, idle for {idle}" if is_only_one else f"idle longest, for {idle}"
     )

@@ -35,6 +35,11 @@ class Call:
     outcomes: Sequence[Outcome] = ()
 
     @property
+    def why(self) -> str:
+        """Why it rings here: the first sentence of the decision; its page tells of all others."""
+        return f"{self.offer.reason.partition('. ')[0]}." if self.offer else ""
+
+    @property
     def is_ringing(self) -> bool:
         """Offered, and not answered yet."""
         return self.offer is not None
