@@ -21,10 +21,9 @@ app.conf.beat_schedule = {
         # The next tick does what this one would have done.
         "options": {"expires": 2},
     },
-    "a sign of life from clock and worker": {
-        "task": "callbacks.tasks.pulse",
+    "nobody who left keeps a promise": {
+        "task": "callbacks.tasks.sweep",
         "schedule": 10.0,
-        # A pulse that waited longer than this says nothing about now.
         "options": {"expires": 10},
     },
 }
@@ -33,4 +32,4 @@ app.conf.beat_schedule = {
 @beat_init.connect
 def show_life_at_once(**kwargs: object) -> None:
     """Not only after the first interval: somebody may be looking already."""
-    app.send_task("callbacks.tasks.pulse", expires=10)
+    app.send_task("callbacks.tasks.tick", expires=10)

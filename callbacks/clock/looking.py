@@ -4,23 +4,27 @@ A chunk is claimed with SKIP LOCKED, judged one by one, and written together: on
 that a death on any line leaves everything as it was, to be found by whoever looks next.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from callbacks import holding, journal
 from callbacks.access import Actor
 from callbacks.clock.steps import Around, Step, step_of
 from callbacks.models import Agent, Callback, Offer
-from callbacks.models.callback import OPEN
+from callbacks.models.callback import OPEN, CallbackQuerySet
 from callbacks.scheduling import facts
 
 AT_ONCE = 200
 """So many callbacks are looked at in one transaction."""
+AFTER_A_FAILURE = timedelta(minutes=15)
+"""When a callback whose step failed is looked at again; the log says why it did."""
 CLOCK = Actor.engine()
+logger = logging.getLogger(__name__)
 WRITTEN = (
     "status", "held_for", "next_action_at", "ended_at", "owner", "ownership_expires_at", "agent",
 )  # fmt: skip
@@ -46,19 +50,39 @@ def look(at: datetime, at_most: int = AT_ONCE) -> int:
     due = Callback.objects.filter(OPEN, next_action_at__lte=at)
     if not due.order_by().exists():
         return 0
-    with transaction.atomic():
-        claimed = list(
-            due.flagged()
-            .select_for_update(of=("self",), skip_locked=True)
-            .select_related("queue", "owner__user", "preferred_agent__user", "agent__user")
-            .order_by("next_action_at", "id")[:at_most]
-        )
-        around = _around(claimed, at)
-        chunk = Chunk()
-        for callback in claimed:
-            _take_step(callback, around, chunk)
-        _write(chunk, at)
+    try:
+        return _look_at_some(due, at, at_most)
+    except (ArithmeticError, LookupError, TypeError, ValueError, IntegrityError):
+        logger.exception("A chunk of due callbacks failed; looking at them one by one.")
+        return _look_one_by_one(due, at, at_most)
+
+
+@transaction.atomic
+def _look_at_some(due: CallbackQuerySet, at: datetime, at_most: int) -> int:
+    claimed = list(
+        due.flagged()
+        .select_for_update(of=("self",), skip_locked=True)
+        .select_related("queue", "owner__user", "preferred_agent__user", "agent__user")
+        .order_by("next_action_at", "id")[:at_most]
+    )
+    around = _around(claimed, at)
+    chunk = Chunk()
+    for callback in claimed:
+        _take_step(callback, around, chunk)
+    _write(chunk, at)
     return len(claimed)
+
+
+def _look_one_by_one(due: CallbackQuerySet, at: datetime, at_most: int) -> int:
+    """One bad row must not keep the others from their time: it is looked at again later."""
+    keys = list(due.order_by("next_action_at", "id").values_list("pk", flat=True)[:at_most])
+    for key in keys:
+        try:
+            _look_at_some(due.filter(pk=key), at, 1)
+        except Exception:
+            logger.exception("Callback %s cannot take its step.", key)
+            due.filter(pk=key).update(next_action_at=at + AFTER_A_FAILURE)
+    return len(keys)
 
 
 def _around(callbacks: Sequence[Callback], at: datetime) -> Around:

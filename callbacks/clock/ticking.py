@@ -7,6 +7,7 @@ from django.db import connection
 
 from callbacks import calls, routing
 from callbacks.clock.looking import look
+from callbacks.models import Heartbeat
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ def tick(at: datetime | None = None) -> Ticked:
     """Look at what is due, match what waits, set away who left; harmless when run twice.
 
     ``at`` is now (aware UTC); by default the database's own now, so that the clocks of many
-    machines need not agree. Five statements when there is nothing to do.
+    machines need not agree. Six statements when there is nothing to do.
     """
     now = at or database_now()
     looked_at = 0
@@ -30,6 +31,8 @@ def tick(at: datetime | None = None) -> Ticked:
         looked_at += found
     offered = routing.match(now)
     set_away = calls.set_away_who_left(now)
+    # Only a whole tick is a sign of life: where each one fails, the red strip says so.
+    Heartbeat.beat("clock", now)
     return Ticked(looked_at, offered, set_away)
 
 

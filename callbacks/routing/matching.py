@@ -65,7 +65,8 @@ def _is_the_only_one() -> bool:
 
 
 def _lock_idle() -> Iterable[uuid.UUID]:
-    locked = snapshots.idle_agents().select_for_update(of=("self",), skip_locked=True)
+    free = snapshots.idle_agents()
+    locked = free.select_for_update(of=("self",), skip_locked=True, no_key=True)
     return locked.order_by("pk").values_list("pk", flat=True)  # type: ignore[no-any-return]
 
 

@@ -873,3 +873,33 @@ def test_nobody_is_set_away_while_the_web_is_silent(cast: Cast) -> None:
     Heartbeat.beat("web", DUE)
     clock.tick(DUE + 5 * MINUTE)
     assert Agent.objects.get(pk=cast.ana.pk).presence == Presence.ON_QUEUE
+
+
+def test_a_bad_row_does_not_keep_the_others_from_their_time(
+    cast: Cast, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A zone that this installation does not know, written by another version of it."""
+    bad, good = promise(cast.support, cast.sam), promise(cast.support, cast.sam)
+    Callback.objects.filter(pk=bad.pk).update(contact_time_zone="Mars/Olympus")
+    clock.tick(DUE)
+    assert fresh(good).status == Status.WAITING
+    assert fresh(bad).status == Status.PENDING
+    assert fresh(bad).next_action_at == DUE + 15 * MINUTE
+    assert f"Callback {bad.pk} cannot take its step." in caplog.text
+
+
+def test_a_tick_that_fails_shows_no_sign_of_life(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from callbacks.clock import ticking
+    from callbacks.models import Heartbeat
+
+    def broken(at: object) -> int:
+        raise RuntimeError
+
+    clock.tick(DUE)
+    assert Heartbeat.objects.get(part="clock").at == DUE
+    monkeypatch.setattr(ticking, "look", broken)
+    with pytest.raises(RuntimeError):
+        clock.tick(DUE + HOUR)
+    assert Heartbeat.objects.get(part="clock").at == DUE
