@@ -147,6 +147,7 @@ class Migration(migrations.Migration):
             name="agent",
             field=models.ForeignKey(
                 blank=True,
+                db_index=False,
                 null=True,
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="callbacks_at_hand",

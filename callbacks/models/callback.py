@@ -110,7 +110,12 @@ class Callback(Keyed):
     """Made on purpose outside the calling hours, by somebody who was told (rules §2.10)."""
 
     agent = models.ForeignKey(
-        Agent, null=True, blank=True, on_delete=models.PROTECT, related_name="callbacks_at_hand"
+        Agent,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="callbacks_at_hand",
+        db_index=False,  # the constraint below has the few that are not null
     )
     """Who is being rung for it, or is on the phone with the contact."""
     attempts_made = models.PositiveSmallIntegerField(default=0)
