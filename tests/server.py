@@ -40,12 +40,14 @@ def database_url() -> str:
 
 
 @contextlib.contextmanager
-def serving(workers: int, *, log: Path | None = None, **environment: str) -> Iterator[str]:
+def serving(
+    workers: int, *, log: Path | None = None, port: int | None = None, **environment: str
+) -> Iterator[str]:
     """The product under uvicorn with so many processes; yields its address.
 
     What it says goes into the ``log``, where one is given.
     """
-    port = free_port()
+    port = port or free_port()
     command = [sys.executable, "-m", "uvicorn", "dashboard.asgi:application", "--no-access-log"]
     command += ["--port", str(port), "--workers", str(workers), "--log-level", "warning"]
     command += ["--timeout-graceful-shutdown", "5"]

@@ -52,7 +52,8 @@ def _page(
         ),
         "refusal": refusal,
     }
-    return render(request, "callback/page.html", context, status=status)
+    part = "#everything" if request.htmx and not request.htmx.boosted else ""
+    return render(request, f"callback/page.html{part}", context, status=status)
 
 
 def _row(request: Request, callback: Callback) -> Row:

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -39,9 +40,10 @@ class Listener:
         self._client = http.client.HTTPConnection(address, timeout=60)
         cookie = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={session}"}
         self._client.request("GET", "/events", headers={**cookie, **headers})
+        self._socket = self._client.sock
         self.response = self._client.getresponse()
-        if self.response.status == 200:
-            Thread(target=self._read, daemon=True).start()
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         name = ""
@@ -67,8 +69,10 @@ class Listener:
     def close(self) -> None:
         """As a browser whose window is closed."""
         with contextlib.suppress(OSError):
-            self._client.close()
-            self.response.close()
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._reader.join()
+        self.response.close()
+        self._client.close()
 
 
 def until(is_so: Callable[[], bool]) -> bool:
@@ -125,7 +129,7 @@ def test_a_change_arrives_with_those_whom_it_concerns(cast: Cast, listen: Listen
     )
     made = make_callback(cast.support, cast.ana, owner_id=cast.ana.pk)
     assert until(lambda: ana.names(made.pk) == ["mine"])
-    hand_over(made.pk, cast.ben.pk, by=by(cast.sam), at=made.created_at)
+    hand_over(made.pk, cast.ben.pk, by=by(cast.sam), at=made.created_at, version=None)
     assert until(lambda: ben.names(made.pk) == ["mine"])
     assert until(lambda: sam.names(made.pk) == ["queue", "queue"])
     assert until(lambda: ana.names(made.pk) == ["mine", "mine"])
@@ -145,16 +149,16 @@ def test_an_agents_presence_is_heard_by_them_and_by_supervisors(cast: Cast, list
 
 def test_strangers_and_other_sites_get_no_stream(cast: Cast, base: str) -> None:
     session = session_of(cast.ana)
-    assert Listener(base, "made-up").response.status == 401
+    with contextlib.closing(Listener(base, "made-up")) as stranger:
+        assert stranger.response.status == 401
     assert ask(base, "GET", "/events")[0] == 401
     assert ask(base, "POST", "/events")[0] == 405
-    status = Listener(base, session, **{"Sec-Fetch-Site": "cross-site"}).response.status
-    assert status == 403
-    open_one = Listener(base, session, **{"Sec-Fetch-Site": "same-origin"})
-    assert open_one.response.status == 200
-    assert open_one.response.getheader("X-Accel-Buffering") == "no"
-    assert open_one.response.getheader("Cache-Control") == "no-store"
-    open_one.close()
+    with contextlib.closing(Listener(base, session, **{"Sec-Fetch-Site": "cross-site"})) as other:
+        assert other.response.status == 403
+    with contextlib.closing(Listener(base, session, **{"Sec-Fetch-Site": "same-origin"})) as own:
+        assert own.response.status == 200
+        assert own.response.getheader("X-Accel-Buffering") == "no"
+        assert own.response.getheader("Cache-Control") == "no-store"
 
 
 def test_a_browser_that_comes_back_hears_what_it_missed(cast: Cast, listen: Listen) -> None:
@@ -247,6 +251,8 @@ def test_streams_end_with_the_server(cast: Cast, tmp_path: Path) -> None:
         gone = Listener(base, session)
         gone.close()
     assert until(lambda: all(one.has_ended for one in opened))
+    for one in opened:
+        one.close()
     said = log.read_text()
     assert "Traceback" not in said, said
     assert "Cancel" not in said, said

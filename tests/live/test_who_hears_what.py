@@ -84,7 +84,7 @@ def test_exactly_those_hear_of_a_callback_who_may_read_it(cast: Cast) -> None:
         make_callback(cast.billing, cast.otto),
         make_callback(cast.billing, cast.ada),
     ]
-    hand_over(made[0].pk, cast.ben.pk, by=by(cast.sam), at=NOW)
+    hand_over(made[0].pk, cast.ben.pk, by=by(cast.sam), at=NOW, version=None)
     found = hearers(sessions)
     assert set(found) == set(sessions)
     for callback in Callback.objects.all():
