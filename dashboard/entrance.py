@@ -3,6 +3,7 @@
 Which *callbacks* a person may see is not decided here but in ``callbacks.access``.
 """
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -36,6 +37,8 @@ class Request(HttpRequest):
     user: "User"
     htmx: "HtmxDetails"
     actor: Actor
+    arrived_at: str
+    """Seconds since 1970: all that changed before is on the page, see ``static/live.js``."""
 
 
 def admits(*roles: Role, keeps_draft: bool = False) -> Callable[[View], View]:
@@ -106,6 +109,7 @@ class Entrance:
         if admitted is None or request.user.role not in admitted:
             raise PermissionDenied("Your role does not open this page.")
         request.actor = Actor.person(request.user)
+        request.arrived_at = f"{time.time():.3f}"
         return None
 
 

@@ -40,18 +40,25 @@ def database_url() -> str:
 
 
 @contextlib.contextmanager
-def serving(workers: int, **environment: str) -> Iterator[str]:
-    """The product under uvicorn with so many processes; yields its address."""
-    port = free_port()
+def serving(
+    workers: int, *, log: Path | None = None, port: int | None = None, **environment: str
+) -> Iterator[str]:
+    """The product under uvicorn with so many processes; yields its address.
+
+    What it says goes into the ``log``, where one is given.
+    """
+    port = port or free_port()
     command = [sys.executable, "-m", "uvicorn", "dashboard.asgi:application", "--no-access-log"]
     command += ["--port", str(port), "--workers", str(workers), "--log-level", "warning"]
+    command += ["--timeout-graceful-shutdown", "5"]
     env = {
         **os.environ,
         "DATABASE_URL": database_url(),
         "DJANGO_SETTINGS_MODULE": "dashboard.settings_test",
         **environment,
     }
-    process = subprocess.Popen(command, cwd=ROOT, env=env)
+    with log.open("w") if log else contextlib.nullcontext() as out:
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=out, stderr=out)
     try:
         _wait_for(port)
         yield f"http://127.0.0.1:{port}"

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Exists
 
-from callbacks import access, journal, routing
+from callbacks import access, attendance, journal, routing
 from callbacks.access import Actor
 from callbacks.calls import answering
 from callbacks.lifecycle import Status
@@ -17,8 +17,6 @@ from callbacks.models import Agent, Attendance, Callback, Heartbeat, Offer, Pres
 
 LEFT_AFTER = timedelta(seconds=60)
 """So long after their last window closed, an agent On Queue is set to Away."""
-WEB_SILENT_AFTER = timedelta(seconds=30)
-"""Whether anybody left cannot be told while no web process is heard of."""
 
 
 def set_presence(
@@ -86,7 +84,8 @@ def set_away_who_left(at: datetime) -> int:
     Nobody while the web itself is silent: then windows are closed that people left open. Agents
     who never had a window are on queue by other means. One statement when there is nobody.
     """
-    web_is_heard = Heartbeat.objects.filter(part="web", at__gt=at - WEB_SILENT_AFTER)
+    since = at - attendance.WEB_SILENT_AFTER
+    web_is_heard = Heartbeat.objects.filter(part=attendance.WEB, at__gt=since)
     left = Attendance.objects.filter(
         Exists(web_is_heard), agent__presence=Presence.ON_QUEUE, seen_at__lt=at - LEFT_AFTER
     ).values_list("agent_id", flat=True)

@@ -56,7 +56,8 @@ def _page(
         "explanation": _explanation(callback),
         "refusal": refusal,
     }
-    return render(request, "callback/page.html", context, status=status)
+    part = "#everything" if request.htmx and not request.htmx.boosted else ""
+    return render(request, f"callback/page.html{part}", context, status=status)
 
 
 def _explanation(callback: Callback) -> Decision | None:
