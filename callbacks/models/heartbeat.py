@@ -1,13 +1,13 @@
 """Heartbeats: when each part of the engine was last heard of."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import connection, models
 
-WRITTEN_EVERY = timedelta(seconds=3)
+WRITTEN_EVERY_SECONDS = 3
 BEAT = """
 INSERT INTO callbacks_heartbeat (part, at) VALUES (%s, %s)
-ON CONFLICT (part) DO UPDATE SET at = EXCLUDED.at WHERE callbacks_heartbeat.at < EXCLUDED.at - %s
+ON CONFLICT (part) DO UPDATE SET at = EXCLUDED.at WHERE callbacks_heartbeat.at < EXCLUDED.at - make_interval(secs => %s)
 """
 
 
@@ -27,4 +27,4 @@ class Heartbeat(models.Model):
         One statement. Whoever beats earlier by their clock changes nothing.
         """
         with connection.cursor() as cursor:
-            cursor.execute(BEAT, [part, at, WRITTEN_EVERY])
+            cursor.execute(BEAT, [part, at, WRITTEN_EVERY_SECONDS])

@@ -72,7 +72,7 @@ def work() -> Work:
         queue__routing_mode=Queue.RoutingMode.LONGEST_IDLE,
     ).order_by("-priority", "requested_at", "id")
     return Work(
-        dict(counts.values_list("queue_id", "idle")),
+        {row["queue_id"]: row["idle"] for row in counts},
         list(owned.values_list("pk", flat=True)[:AT_ONCE]),
     )
 
