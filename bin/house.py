@@ -20,6 +20,8 @@ import servers
 from engines import NoServer
 from environment import ROOT, say, setting
 
+UNANSWERED = 30_000
+"""Milliseconds after which a connection that does not acknowledge what it is sent is closed."""
 GRACE = 8.0
 """Seconds that a process gets to end by itself."""
 LOG_INS = "ana and ben (agents), lena (team lead), sam (supervisor), admin (Django admin)"
@@ -128,6 +130,9 @@ def _listening(host: str, port: str) -> socket.socket:
         raise NoServer(f"PORT={port} is not a port. Set PORT to a number such as 8000.")
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # A laptop that is shut says no good-bye: who does not answer for so long is not there.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNANSWERED)
     try:
         listening.bind((host, int(port)))
         listening.listen(2048)

@@ -35,6 +35,8 @@ MOST_AT_ONCE = 200
 REMEMBERED_FOR = 30.0
 """Seconds for which a browser that comes back is told what it missed."""
 MOST_REMEMBERED = 2000
+CLOCKS_DIFFER = 0.01
+"""Seconds by which the clocks of web machines may differ: one served the page, one the stream."""
 MOST_OF_ONE_SESSION = 30
 """Streams of one browser: one for all tabs, or one for each tab where tabs cannot share."""
 Answer = TypeVar("Answer")
@@ -45,7 +47,8 @@ class Hub:
 
     def __init__(self) -> None:
         self.streams: set[Stream] = set()
-        self._told: dict[str, None] = {}
+        self._told: dict[str, float] = {}
+        """What was heard and is not told yet, and when it was heard."""
         self._recent: deque[tuple[float, dict[str, Any]]] = deque()
         self._complete_since = float("inf")
         """From this moment on (seconds since 1970), nothing that was told is missing in _recent."""
@@ -126,6 +129,7 @@ class Hub:
 
     def open(self, session: str, hearer: Hearer, since: float) -> Stream:
         """A stream that begins with what it missed since this moment (seconds since 1970)."""
+        self._tell_all()
         stream = Stream(session, hearer)
         self.streams.add(stream)
         stream.put(PING, None, event(PING, time.time()))
@@ -133,7 +137,7 @@ class Hub:
             stream.put(RESYNC, None, event(RESYNC, time.time()))
             return stream
         for at, told in self._recent:
-            if at >= since:
+            if at >= since - CLOCKS_DIFFER:
                 _tell([stream], at, told)
         return stream
 
@@ -142,15 +146,14 @@ class Hub:
     def _hear(self, payload: str) -> None:
         if not self._told:
             asyncio.get_running_loop().call_later(GATHERED_WITHIN, self._tell_all)
-        self._told[payload] = None
+        self._told[payload] = time.time()
 
     def _tell_all(self) -> None:
         told, self._told = self._told, {}
         if len(told) > MOST_AT_ONCE:
             self._after_gap()
             return
-        at = time.time()
-        for payload in told:
+        for payload, at in told.items():
             try:
                 said: dict[str, Any] = json.loads(payload)
             except ValueError:
@@ -158,10 +161,10 @@ class Hub:
                 continue
             self._recent.append((at, said))
             _tell(self.streams, at, said)
-        self._forget(at)
+        self._forget()
 
-    def _forget(self, now: float) -> None:
-        recent = self._recent
+    def _forget(self) -> None:
+        recent, now = self._recent, time.time()
         while recent and (recent[0][0] < now - REMEMBERED_FOR or len(recent) > MOST_REMEMBERED):
             self._complete_since = max(self._complete_since, recent.popleft()[0] + 0.001)
 
@@ -172,6 +175,8 @@ class Hub:
         self._to_all(RESYNC)
 
     def _to_all(self, name: str) -> None:
+        # First what was heard before: an event's id promises that everything until then was told.
+        self._tell_all()
         text = event(name, time.time())
         for stream in self.streams:
             stream.put(name, None, text)
