@@ -138,3 +138,52 @@ def test_no_stream_for_strangers_and_none_without_javascript(cast: Cast, open_as
     expect(page.locator("script[src*='live']")).to_have_count(0)
     plain = open_as(cast.ana, "/callbacks", java_script_enabled=False)
     expect(plain.locator("#connection")).to_be_hidden()
+
+
+def test_a_tab_takes_over_from_one_that_is_silent(cast: Cast, open_as: Open) -> None:
+    silent = open_as(None, "/login")
+    silent.evaluate(
+        "() => void navigator.locks.request('ringback live', () => new Promise(() => {})).catch(() => {})"
+    )
+    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session_of(cast.ana)}
+    silent.context.add_cookies([{**cookie, "url": silent.url}])
+    page = silent.context.new_page()
+    page.clock.install()
+    page.goto(silent.url.replace("/login", "/callbacks"))
+    expect(page.locator("#connection")).to_have_text("connecting")
+    page.clock.fast_forward(30_000)
+    is_live(page)
+
+
+def test_where_tabs_cannot_share_each_has_its_own(cast: Cast, base: str, open_as: Open) -> None:
+    made = promise(cast)
+    first = open_as(cast.ana, "/callbacks")
+    first.context.add_init_script("Object.defineProperty(navigator, 'locks', { value: undefined })")
+    tabs = [first, first.context.new_page()]
+    for page in tabs:
+        page.goto(f"{base}/callbacks/{made.pk}")
+    for page in tabs:
+        is_live(page)
+    give(made, cast.ben, cast)
+    for page in tabs:
+        expect(owner(page, "Ben Hughes")).to_be_visible(timeout=PATIENCE)
+
+
+def test_without_a_stream_screens_ask_by_themselves(
+    cast: Cast, base: str, browser: Browser
+) -> None:
+    made = promise(cast)
+    context = browser.new_context()
+    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session_of(cast.ana)}
+    context.add_cookies([{**cookie, "url": base}])
+    page = context.new_page()
+    page.route("**/events?*", lambda route: route.abort())
+    page.clock.install()
+    page.goto(f"{base}/callbacks/{made.pk}")
+    expect(page.locator("#connection")).to_have_text("connecting")
+    give(made, cast.ben, cast)
+    page.clock.fast_forward(21_000)
+    page.clock.run_for(3_000)
+    expect(owner(page, "Ben Hughes")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("#connection")).not_to_have_text("live")
+    context.close()

@@ -1,6 +1,7 @@
 """What waits for a slow browser: bounded, each thing once, in order."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 from dashboard.live.hearer import Hearer
 from dashboard.live.stream import MOST_WAITING, Stream, event
@@ -19,7 +20,9 @@ def sent(*told: tuple[str, str]) -> list[str]:
         assert [chunk async for chunk in chunks] == []
         return [line for line in first.splitlines() if line.startswith(("event", "data"))]
 
-    return asyncio.run(tell())
+    # In a thread, since a browser's tests leave their own loop running in this one.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, tell()).result()
 
 
 def test_of_several_changes_of_one_thing_the_last_is_told() -> None:
