@@ -8,6 +8,9 @@ for them: ``readable`` leaves it out, and a door answers 404.
 | Callback > Create| own queues                                   | yes             | yes   |
 | Callback > Edit  | those they own, made, or are preferred for   | of their queues | yes   |
 | Callback > Read  | as Edit, plus unowned ones in own queues     | of their queues | yes   |
+| Task > Manage    | of callbacks that they may edit; their own   | of their queues | yes   |
+| revive           |                                              | of their queues | yes   |
+| contact lists    |                                              | yes             | yes   |
 
 Whoever is offered a callback, or on the phone about it, sees and edits it meanwhile.
 A supervisor who also takes callbacks has an agent's permissions besides.
@@ -21,7 +24,8 @@ from typing import Self
 from django.db.models import Q, QuerySet
 
 from callbacks.errors import NotAllowed
-from callbacks.models import Agent, Callback, HistoryEvent, Queue, Role, User
+from callbacks.lifecycle import Status
+from callbacks.models import Agent, Callback, HistoryEvent, Queue, Role, Task, User
 from callbacks.models.callback import CallbackQuerySet
 
 Kind = HistoryEvent.ActorKind
@@ -145,6 +149,33 @@ def queues_for_creating(by: Actor) -> QuerySet[Queue]:
 def may_answer(by: Actor, callback: Callback) -> bool:
     """Whether it is this agent who is being rung for it, or on the phone about it."""
     return by.id is not None and callback.agent_id == by.id
+
+
+def may_revive(by: Actor, callback: Callback) -> bool:
+    """Whether the actor may promise an expired callback again."""
+    return by.is_admin or callback.queue_id in by.supervises
+
+
+def expired(by: Actor) -> CallbackQuerySet:
+    """The expired promises that the actor may revive."""
+    ended: CallbackQuerySet = Callback.objects.filter(status=Status.EXPIRED)
+    return ended if by.is_admin else ended.filter(queue__in=by.supervises)
+
+
+def may_manage_lists(by: Actor) -> bool:
+    """Whether the actor may mark numbers, and reset or recycle contact lists (rules §2.9)."""
+    return by.is_supervisor
+
+
+def tasks_of(by: Actor) -> QuerySet[Task]:
+    """The tasks that exist for this actor (Task > Manage)."""
+    if by.is_admin:
+        return Task.objects.all()
+    if not by.role:
+        return Task.objects.none()
+    mine = Q(assignee=by.id) | Q(created_by=by.id) | Q(callback__owner=by.id)
+    unassigned = Q(assignee__isnull=True, callback__queue__in=by.member_of)
+    return Task.objects.filter(mine | unassigned | Q(callback__queue__in=by.supervises))
 
 
 def may_create(by: Actor, *, is_member: bool) -> bool:

@@ -130,6 +130,12 @@ class Row:
         return (self.callback.is_editable or is_offered) and access.may_edit(self.by, self.callback)
 
     @property
+    def may_revive(self) -> bool:
+        """Whether the reader may promise it again after it expired."""
+        is_expired = self.callback.status == Status.EXPIRED
+        return is_expired and access.may_revive(self.by, self.callback)
+
+    @property
     def may_take_back(self) -> bool:
         """Whether the reader may end a call that its agent does not wrap up."""
         is_spoken = self.callback.status == Status.IN_PROGRESS

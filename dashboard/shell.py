@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
+from callbacks import rescue
 from callbacks.models import Heartbeat, Role
 from callbacks.rules.limits import in_words
 from dashboard.agent.now import now_of
@@ -31,6 +32,9 @@ class Screen:
 SCREENS = (
     ("My callbacks", "home", "phone-call", {Role.AGENT}),
     ("All callbacks", "callbacks", "list", set(Role)),
+    ("Tasks", "tasks", "list-checks", {Role.AGENT, Role.SUPERVISOR}),
+    ("Expired", "expired", "alarm-clock-off", {Role.SUPERVISOR, Role.ADMIN}),
+    ("Contact lists", "contact-lists", "phone-off", {Role.SUPERVISOR, Role.ADMIN}),
     ("Admin", "admin:index", "settings", {Role.ADMIN}),
 )
 
@@ -50,6 +54,9 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         # Only asked where it is shown: My callbacks puts its own, larger one there.
         "now": SimpleLazyObject(lambda: now_of(actor, actor.user.time_zone, timezone.now())),
         "engine_warning": engine_warning(),
+        "expired_recently": (
+            rescue.expired_recently(actor, timezone.now()) if actor.is_supervisor else 0
+        ),
     }
 
 

@@ -9,6 +9,8 @@ from dashboard.agent import calling
 from dashboard.agent import views as agent
 from dashboard.callback import views as callback
 from dashboard.schedule import views as schedule
+from dashboard.supervisor import contact_lists, expired
+from dashboard.tasks import views as tasks
 
 handler400 = errors.bad_request
 handler403 = errors.forbidden
@@ -40,7 +42,24 @@ urlpatterns = [
     path("callbacks/<uuid:key>/hand-over", callback.hand_over, name="callback-hand-over"),
     path("callbacks/<uuid:key>/cancellation", callback.cancellation, name="callback-cancellation"),
     path("callbacks/<uuid:key>/taking-back", callback.taking_back, name="callback-taking-back"),
+    path("callbacks/<uuid:key>/conversion", tasks.conversion, name="callback-conversion"),
+    path("callbacks/<uuid:key>/revival", expired.revival, name="callback-revival"),
+    path("tasks", tasks.index, name="tasks"),
     path("search", callback.search, name="search"),
+    # The supervisor
+    path("supervisor/expired", expired.index, name="expired"),
+    path("supervisor/contact-lists", contact_lists.index, name="contact-lists"),
+    path("supervisor/contact-lists/<uuid:key>", contact_lists.entries, name="contact-list"),
+    path(
+        "supervisor/contact-lists/<uuid:key>/reset",
+        contact_lists.resetting,
+        name="contact-list-reset",
+    ),
+    path(
+        "supervisor/contact-lists/<uuid:key>/recycle",
+        contact_lists.recycling,
+        name="contact-list-recycle",
+    ),
     # People
     path("login", accounts.log_in, name="log-in"),
     path("logout", accounts.log_out, name="log-out"),

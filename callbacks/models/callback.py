@@ -269,6 +269,11 @@ class Callback(Keyed):
             models.Index(Upper("ticket_id"), name="callback_ticket"),
             models.Index(fields=["requested_at", "id"], name="callback_by_time"),
             models.Index(fields=["created_by", "requested_at"], name="callback_made_by"),
+            models.Index(
+                fields=["ended_at", "id"],
+                condition=Q(status=Status.EXPIRED),
+                name="callback_expired",
+            ),
             models.Index(fields=["queue", "requested_at"], name="callback_in_queue"),
         ]
 

@@ -14,6 +14,8 @@ SCHEDULE_AHEAD_RANGE = (timedelta(hours=1), timedelta(days=30))
 OWNERSHIP_PERIOD_RANGE = (timedelta(hours=1), timedelta(days=7))
 WINDOW_RANGE = (timedelta(minutes=1), timedelta(days=30))
 ALERTING_RANGE = (timedelta(seconds=5), timedelta(minutes=10))
+RECENTLY = timedelta(days=1)
+"""How long an expired promise counts as a new one, to whoever should look at it."""
 DEFAULT_LEAD = timedelta(minutes=30)
 """The panel proposes now plus this, rounded up to five minutes."""
 

@@ -6,6 +6,7 @@ under their locks, and write state, history and outbox in one transaction.
 
 from callbacks.scheduling.cancelling import cancel
 from callbacks.scheduling.changing import Changes, change, examine_change, reschedule
+from callbacks.scheduling.converting import convert, settle_task, take_task
 from callbacks.scheduling.examination import Examination
 from callbacks.scheduling.examining import examine
 from callbacks.scheduling.ownership import give_up_ownership, hand_over, take_ownership
@@ -20,11 +21,14 @@ __all__ = [
     "Scheduled",
     "cancel",
     "change",
+    "convert",
     "examine",
     "examine_change",
     "give_up_ownership",
     "hand_over",
     "reschedule",
     "schedule",
+    "settle_task",
     "take_ownership",
+    "take_task",
 ]

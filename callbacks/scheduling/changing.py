@@ -137,7 +137,7 @@ def change(
         heed_edit_lock(callback, by=by, at=at, override_reason=override_reason)
     clear = found.clear()
     before = journal.snapshot(callback)
-    store(callback, at=at, **_new_values(callback, found, clear))
+    store(callback, at=at, **new_values(callback, found, clear))
     if journal.snapshot(callback) != before:
         what = journal.What.RESCHEDULED if found.scope.time else journal.What.CHANGED
         remarks = [w.message for w in found.warnings if w.code == "calling.hours"]
@@ -152,7 +152,8 @@ def change(
     return callback
 
 
-def _new_values(callback: Callback, found: Examination, clear: Clear) -> dict[str, Any]:
+def new_values(callback: Callback, found: Examination, clear: Clear) -> dict[str, Any]:
+    """What the callback is to hold after an examination without problems."""
     request = found.request
     values: dict[str, Any] = {
         "contact_name": request.contact_name.strip(),

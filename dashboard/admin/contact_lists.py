@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from callbacks import rescue
 from callbacks.models import ContactList, ContactListEntry
 from callbacks.rules import numbers
 from dashboard.admin.records import ShortPaginator
@@ -64,6 +65,18 @@ class EntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Note who marked it, and when."""
         obj.changed_by, obj.changed_at = request.user, timezone.now()
         super().save_model(request, obj, form, change)
+        rescue.entry_changed([obj.phone_number], timezone.now())
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """What was held back for it goes on."""
+        super().delete_model(request, obj)
+        rescue.entry_changed([obj.phone_number], timezone.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        """The same for many."""
+        phone_numbers = [*queryset.values_list("phone_number", flat=True)]
+        super().delete_queryset(request, queryset)
+        rescue.entry_changed(phone_numbers, timezone.now())
 
 
 @admin.register(ContactList)
@@ -72,6 +85,12 @@ class ContactListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     list_display = ("name", "is_active", "entries")
     search_fields = ("name",)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Switched off, its marks count no more: what was held back for them goes on."""
+        super().save_model(request, obj, form, change)
+        if change and "is_active" in form.changed_data:
+            rescue.list_switched(obj, timezone.now())
 
     @admin.display(description="numbers")
     def entries(self, of: ContactList) -> SafeString:

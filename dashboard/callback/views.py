@@ -221,7 +221,7 @@ def _act(
     """Do it, and show the callback as it is then, with what was refused where it was."""
     callback = visible(request, key)
     try:
-        verb(_version(request))
+        verb(version_of(request))
     except CallbackError as refusal:
         return _page(request, visible(request, key), status=422, refusal=refusal)
     except Callback.DoesNotExist:
@@ -233,7 +233,7 @@ def _act(
     return redirect("home")
 
 
-def _version(request: Request) -> int | None:
+def version_of(request: Request) -> int | None:
     """The version that the person looked at; ``None`` where the page did not say."""
     said = request.POST.get("version", "")
     return int(said) if said.isascii() and said.isdigit() and len(said) < 10 else None
@@ -255,7 +255,7 @@ def hand_over(request: Request, key: uuid.UUID) -> HttpResponse:
                 _key(request.POST.get("agent", "")),
                 by=request.actor,
                 at=timezone.now(),
-                version=_version(request),
+                version=version_of(request),
                 reason=request.POST.get("reason", ""),
                 override_reason=request.POST.get("override_reason", ""),
             )
@@ -292,7 +292,7 @@ def _show_action(
         "callback": callback,
         "agents": able_owners(callback) if "hand_over" in template else (),
         "fields": request.POST,
-        "problems": _by_field(refusal),
+        "problems": by_field(refusal),
         "stale": refusal if isinstance(refusal, Stale) else None,
         "is_closed": isinstance(refusal, Locked) or (row.is_locked and not row.can_edit_now),
         "version": callback.version,
@@ -301,7 +301,7 @@ def _show_action(
     return render(request, f"{template}{part}", context, status=422 if refusal else 200)
 
 
-def _by_field(refusal: CallbackError | None) -> dict[str, str]:
+def by_field(refusal: CallbackError | None) -> dict[str, str]:
     """What was refused, for the slots of a small form; what has no field stands on top."""
     if refusal is None:
         return {}
@@ -326,7 +326,7 @@ def cancellation(request: Request, key: uuid.UUID) -> HttpResponse:
                 reason=request.POST.get("cancel_reason", ""),
                 by=request.actor,
                 at=timezone.now(),
-                version=_version(request),
+                version=version_of(request),
             )
         except CallbackError as refused:
             refusal = refused
@@ -351,7 +351,7 @@ def taking_back(request: Request, key: uuid.UUID) -> HttpResponse:
                 reason=request.POST.get("reason", ""),
                 by=request.actor,
                 at=timezone.now(),
-                version=_version(request),
+                version=version_of(request),
             )
         except CallbackError as refused:
             refusal = refused

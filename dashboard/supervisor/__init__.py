@@ -1,0 +1,1 @@
+"""The supervisor's door: what went wrong, and the lists."""

@@ -1,0 +1,161 @@
+"""Expired promises, latest first, each with a way to revive it."""
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.contrib import messages
+from django.db.models import Q
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from callbacks import access, rescue
+from callbacks.errors import CallbackError, Stale
+from callbacks.models import Callback, Queue, Role
+from callbacks.models.callback import CallbackQuerySet
+from callbacks.scheduling import Changes
+from callbacks.scheduling.changing import time_as_typed
+from dashboard.callback.views import by_field, version_of
+from dashboard.entrance import PEOPLE, Request, admits
+from dashboard.rows import rows
+from dashboard.visible import visible
+
+PAGE = 50
+SPANS = {"day": timedelta(days=1), "week": timedelta(days=7), "all": None}
+
+
+@require_safe
+@admits(Role.SUPERVISOR, Role.ADMIN)
+def index(request: Request) -> HttpResponse:
+    """The expired promises of the supervisor's queues."""
+    at = timezone.now()
+    span = request.GET.get("span", "week")
+    span = span if span in SPANS else "week"
+    queue = _key(request.GET.get("queue", ""))
+    found = _filtered(request, at, span, queue).filter(_before(request.GET.get("before", "")))
+    page = list(found.for_display().order_by("-ended_at", "-id")[: PAGE + 1])
+    context = {
+        "rows": rows(page[:PAGE], request, at),
+        "span": span,
+        "spans": {"day": "Last 24 hours", "week": "Last 7 days", "all": "All"},
+        "queue": queue,
+        "queues": _queues(request),
+        "next_page": _next_page(request, page) if len(page) > PAGE else "",
+    }
+    return render(request, "supervisor/expired.html", context)
+
+
+def _filtered(
+    request: Request, at: datetime, span: str, queue: uuid.UUID | None
+) -> CallbackQuerySet:
+    found = access.expired(request.actor)
+    if longest := SPANS[span]:
+        found = found.filter(ended_at__gt=at - longest)
+    return found.filter(queue=queue) if queue else found
+
+
+def _queues(request: Request) -> list[Queue]:
+    queues = Queue.objects.all()
+    if not request.actor.is_admin:
+        queues = queues.filter(pk__in=request.actor.supervises)
+    return list(queues)
+
+
+def _before(cursor: str) -> Q:
+    moment, _, key = cursor.partition("_")
+    try:
+        ended, found = datetime.fromisoformat(moment), uuid.UUID(key)
+    except ValueError:
+        return Q()
+    if ended.tzinfo is None:
+        return Q()
+    return Q(ended_at__lt=ended) | Q(ended_at=ended, pk__lt=found)
+
+
+def _next_page(request: Request, page: list[Callback]) -> str:
+    last = page[PAGE - 1]
+    asked = QueryDict(mutable=True)
+    asked.update({name: request.GET[name] for name in ("span", "queue") if name in request.GET})
+    asked["before"] = f"{last.ended_at.isoformat() if last.ended_at else ''}_{last.pk}"
+    return f"?{asked.urlencode()}"
+
+
+def _key(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+@require_http_methods(["GET", "POST"])
+@admits(*PEOPLE, keeps_draft=True)
+def revival(request: Request, key: uuid.UUID) -> HttpResponse:
+    """Promise it again: now, or at another time."""
+    callback = visible(request, key)
+    access.require(
+        access.may_revive(request.actor, callback), "Only supervisors of the queue revive it."
+    )
+    refusal: CallbackError | None = None
+    if request.method == "POST":
+        try:
+            revived = rescue.revive(
+                key,
+                _moment(request.POST),
+                by=request.actor,
+                at=timezone.now(),
+                version=version_of(request),
+                reason=request.POST.get("reason", "")[:2000],
+            )
+        except CallbackError as refused:
+            refusal = refused
+        else:
+            whose = f"{revived.owner} owns it" if revived.owner else f"for {revived.queue}"
+            messages.success(request, f"The promise is revived: {whose}.")
+            return redirect(revived)
+    return _show(request, visible(request, key), refusal)
+
+
+def _moment(fields: QueryDict) -> Changes | None:
+    """What the form asks for; ``None`` for as soon as possible."""
+    allows = fields.get("allow_outside_hours") == "on"
+    if fields.get("when") != "then":
+        return Changes(requested_at=timezone.now(), allow_outside_calling_hours=allows)
+    fold = fields.get("fold", "")
+    return Changes(
+        date=fields.get("date", "").strip(),
+        time=fields.get("time", "").strip(),
+        time_zone=fields.get("time_zone", "").strip(),
+        fold=int(fold) if fold in ("0", "1") else None,
+        allow_outside_calling_hours=allows,
+    )
+
+
+def _show(request: Request, callback: Callback, refusal: CallbackError | None) -> HttpResponse:
+    problems = by_field(refusal)
+    tomorrow = (timezone.now() + timedelta(days=1)).date().isoformat()
+    present = {
+        "when": "now",
+        "date": tomorrow,
+        "time": time_as_typed(callback),
+        "time_zone": callback.time_zone,
+    }
+    context = {
+        "row": rows([callback], request, timezone.now())[0],
+        "callback": callback,
+        "fields": request.POST or present,
+        "problems": problems,
+        "others": [message for name, message in problems.items() if name not in FIELDS],
+        "needs_fold": _needs_fold(refusal),
+        "stale": refusal if isinstance(refusal, Stale) else None,
+        "version": callback.version,
+    }
+    return render(request, "supervisor/revival.html", context, status=422 if refusal else 200)
+
+
+FIELDS = ("date", "time", "time_zone", "reason", "top")
+
+
+def _needs_fold(refusal: CallbackError | None) -> bool:
+    of = getattr(refusal, "of", None)
+    return bool(of and of("time.ambiguous"))

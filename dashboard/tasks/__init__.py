@@ -1,0 +1,1 @@
+"""Tasks: what callbacks became when no call was needed any more."""
