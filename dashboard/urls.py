@@ -7,6 +7,7 @@ from dashboard import errors, health
 from dashboard.accounts import views as accounts
 from dashboard.agent import calling
 from dashboard.agent import views as agent
+from dashboard.calendar import views as calendar
 from dashboard.callback import views as callback
 from dashboard.schedule import views as schedule
 from dashboard.supervisor import contact_lists, expired
@@ -60,6 +61,9 @@ urlpatterns = [
         contact_lists.recycling,
         name="contact-list-recycle",
     ),
+    # Calendars
+    path("calendar", calendar.page, name="calendar"),
+    path("calendar/<str:secret>.ics", calendar.calendar_feed, name="calendar-feed"),
     # People
     path("login", accounts.log_in, name="log-in"),
     path("logout", accounts.log_out, name="log-out"),

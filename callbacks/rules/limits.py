@@ -14,6 +14,8 @@ SCHEDULE_AHEAD_RANGE = (timedelta(hours=1), timedelta(days=30))
 OWNERSHIP_PERIOD_RANGE = (timedelta(hours=1), timedelta(days=7))
 WINDOW_RANGE = (timedelta(minutes=1), timedelta(days=30))
 ALERTING_RANGE = (timedelta(seconds=5), timedelta(minutes=10))
+HANDLING_TIME = timedelta(minutes=10)
+"""How long a call with its wrap-up is reckoned to take, when plans are made."""
 RECENTLY = timedelta(days=1)
 """How long an expired promise counts as a new one, to whoever should look at it."""
 DEFAULT_LEAD = timedelta(minutes=30)

@@ -1,0 +1,1 @@
+"""The agent's own promises in their own calendar."""
