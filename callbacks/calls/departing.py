@@ -73,5 +73,6 @@ def _store(callback: Callback, at: datetime) -> None:
         at=at,
         owner=callback.owner,
         ownership_expires_at=callback.ownership_expires_at,
+        is_stood_in_for=callback.is_stood_in_for,
         next_action_at=at if is_due else callback.next_action_at,
     )

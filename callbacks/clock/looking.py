@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from callbacks import holding, journal
 from callbacks.access import Actor
 from callbacks.clock.steps import Around, Step, step_of
+from callbacks.lifecycle import Status
 from callbacks.models import Agent, Callback, Offer
 from callbacks.models.callback import OPEN, CallbackQuerySet
 from callbacks.scheduling import facts
@@ -26,7 +27,8 @@ AFTER_A_FAILURE = timedelta(minutes=15)
 CLOCK = Actor.engine()
 logger = logging.getLogger(__name__)
 WRITTEN = (
-    "status", "held_for", "next_action_at", "ended_at", "owner", "ownership_expires_at", "agent",
+    "status", "held_for", "next_action_at", "ended_at", "owner", "ownership_expires_at",
+    "is_stood_in_for", "agent",
 )  # fmt: skip
 """What a step may change."""
 

@@ -5,8 +5,9 @@ history calls it and why. One step at a time: one that leads on leaves the next 
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from callbacks import journal
@@ -28,6 +29,8 @@ class Around:
     terms: Mapping[uuid.UUID, QueueTerms]
     owners: Mapping[uuid.UUID, Mapping[uuid.UUID, OwnerFacts]]
     """For each queue what decides whether an owner could own there."""
+    given: Counter[uuid.UUID] = field(default_factory=Counter)
+    """How many of these callbacks each stand-in got: not all to the one who had the fewest."""
 
     def owner_of(self, callback: Callback) -> OwnerFacts | None:
         """The owner's facts; ``None`` where nobody owns it."""
@@ -117,6 +120,7 @@ def _end_period(callback: Callback, around: Around) -> Step:
     why = f"The ownership period ({period}) is over, and {callback.owner} did not take it"
     if callback.queue.on_expiry == Queue.OnExpiry.RETURN_TO_QUEUE:
         callback.owner, callback.ownership_expires_at = None, None
+        callback.is_stood_in_for = False
         callback.next_action_at = around.at
         return Step(What.RETURNED, f"{why}: back to {callback.queue}.", Action.UPDATE)
     callback.status = status_after(Move.EXPIRE, callback.status)
@@ -134,7 +138,9 @@ def _without_its_owner(callback: Callback, around: Around) -> Step | None:
     why = gone or _why_not_in_window(callback, owner, terms, around.at)
     if not why:
         return None
-    to = standing_in.find(callback, terms, why, around.at)
+    to = standing_in.find(callback, terms, why, around.at, around.given)
+    if to.agent_id:
+        around.given[to.agent_id] += 1
     what = standing_in.give(callback, to, period_from=around.at if gone else None)
     callback.next_action_at = _next_look(callback, around)
     return Step(what, to.reason, Action.UPDATE)
@@ -146,7 +152,7 @@ def _why_not_in_window(
     reassigns = callback.queue.when_owner_cannot == Queue.OwnerCannot.REASSIGN
     if not reassigns or callback.owner is None:
         return ""
-    return standing_in.why_not_in_window(callback, owner, terms, callback.owner.presence, at)
+    return standing_in.why_not_in_window(callback, owner, terms, callback.owner, at)
 
 
 def _next_look(callback: Callback, around: Around) -> datetime:

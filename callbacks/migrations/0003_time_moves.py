@@ -156,6 +156,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="callback",
+            name="is_stood_in_for",
+            field=models.BooleanField(default=False),
+        ),
+        migrations.AddField(
+            model_name="callback",
             name="attempts_made",
             field=models.PositiveSmallIntegerField(default=0),
         ),

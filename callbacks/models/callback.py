@@ -126,6 +126,8 @@ class Callback(Keyed):
         Agent, null=True, blank=True, on_delete=models.PROTECT, related_name="owned_callbacks"
     )
     ownership_expires_at = models.DateTimeField(null=True, blank=True)
+    is_stood_in_for = models.BooleanField(default=False)
+    """The owner got it in place of another one, who could not take it (rules §3.5)."""
     preferred_agent = models.ForeignKey(
         Agent, null=True, blank=True, on_delete=models.PROTECT, related_name="preferred_callbacks"
     )

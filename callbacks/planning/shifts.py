@@ -219,7 +219,8 @@ def _instant(text: str, zone: str) -> datetime:
 
 def _overlaps(rows: list[Row]) -> list[str]:
     """Two shifts of work of one agent at the same time, both lines named."""
-    problems, last = [], {}
+    problems: list[str] = []
+    last: dict[uuid.UUID, Row] = {}
     of_work = [row for row in rows if row.activity == Shift.Activity.ON_QUEUE]
     for row in sorted(of_work, key=lambda one: (one.starts_at, one.ends_at)):
         before = last.get(row.agent_id)

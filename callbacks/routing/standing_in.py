@@ -5,6 +5,7 @@ Rules §3.5 for one that is due, §4.7 for those of an agent who is deactivated.
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from callbacks.rules.standing_in import Peer, StandIn, stand_in
 from callbacks.rules.terms import OwnerFacts, QueueTerms
 from callbacks.scheduling import facts
 
+NOTHING_GIVEN: Mapping[uuid.UUID, int] = {}
 REACHABLE = frozenset({Presence.ON_QUEUE, Presence.AVAILABLE, Presence.BUSY})
 """Whoever is in another presence is not there: offline, on a break, in a meeting …"""
 
@@ -33,29 +35,44 @@ def _is_unable(owner: OwnerFacts) -> bool:
 
 
 def why_not_in_window(
-    callback: Callback, owner: OwnerFacts, terms: QueueTerms, presence: str, at: datetime
+    callback: Callback, owner: OwnerFacts, terms: QueueTerms, agent: Agent, at: datetime
 ) -> str:
     """Why the owner cannot take a due callback in its window, in words; empty while they still may.
 
-    Where the queue reassigns, that is: not there now (offline, on a break …), absent by the
-    schedule for the rest of the window, or the window is over (rules §3.5). A lead, to whom it
-    falls when nobody else is there, has the whole window.
+    Where the queue reassigns, that is: not there now (offline, on a break, not responding …), absent
+    by the schedule for the rest of the window, or the window is over (rules §3.5). Of whoever stands
+    in, the window asks nothing more; and a lead who stands in keeps it: nobody else is left.
     """
+    if callback.is_stood_in_for and owner.team_lead_id == owner.id:
+        return ""
+    if agent.presence not in REACHABLE:
+        return f"{owner.name} cannot take it now ({Presence(agent.presence).label})"
+    if agent.not_responding_since:
+        return f"{owner.name} is not responding"
+    if callback.is_stood_in_for:
+        return ""
     if callback.window_ends_at <= at:
         return f"{owner.name} could not take it in the callback window"
-    if owner.team_lead_id == owner.id:
-        return ""
-    if presence not in REACHABLE:
-        return f"{owner.name} cannot take it now ({Presence(presence).label})"
-    return ownership.why_unable(
-        owner, terms, max(at, callback.window_starts_at), callback.window_ends_at
-    )
+    rest = (max(at, callback.window_starts_at), callback.window_ends_at)
+    return ownership.why_unable(owner, terms, *rest)
 
 
-def find(callback: Callback, terms: QueueTerms, why_owner_cannot: str, at: datetime) -> StandIn:
-    """Who gets an owned callback instead of its owner. Two or three statements."""
+def find(
+    callback: Callback,
+    terms: QueueTerms,
+    why_owner_cannot: str,
+    at: datetime,
+    given: Mapping[uuid.UUID, int] = NOTHING_GIVEN,
+) -> StandIn:
+    """Who gets an owned callback instead of its owner. Two or three statements.
+
+    ``given``: how many each agent got meanwhile that are not written yet.
+    """
     is_due = callback.requested_at <= at
-    peers = _peers(callback, terms, at, is_due=is_due)
+    peers = [
+        replace(peer, load=peer.load + given.get(peer.id, 0))
+        for peer in _peers(callback, terms, at, is_due=is_due)
+    ]
     return stand_in(callback.owner_id, why_owner_cannot, peers, terms.name)
 
 
@@ -114,8 +131,10 @@ def give(callback: Callback, to: StandIn, *, period_from: datetime | None = None
     """
     if to.agent_id is None:
         callback.owner, callback.ownership_expires_at = None, None
+        callback.is_stood_in_for = False
         return journal.What.RETURNED
     callback.owner = Agent.objects.select_related("user").get(pk=to.agent_id)
+    callback.is_stood_in_for = True
     if period_from:
         starts = max(period_from, callback.requested_at)
         callback.ownership_expires_at = starts + callback.queue.ownership_period

@@ -198,6 +198,7 @@ def _new_times(callback: Callback, found: Examination, clear: Clear) -> dict[str
             "status": status_after(Move.RESCHEDULE, callback.status),
             "next_action_at": moment.instant,
             "held_for": "",
+            "is_stood_in_for": False,
             # Another time was agreed upon: its attempts and its last 15 minutes count anew.
             "attempts_made": 0,
         }

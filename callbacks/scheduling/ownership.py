@@ -77,7 +77,14 @@ def give_up_ownership(
         raise Refused([Problem("ownership.nobody", ownership.FIELD, "Nobody owns this callback.")])
     heed_edit_lock(callback, by=by, at=at, override_reason=override_reason)
     before = journal.snapshot(callback)
-    store(callback, at=at, owner=None, ownership_expires_at=None, **_looked_at_anew(callback, at))
+    store(
+        callback,
+        at=at,
+        owner=None,
+        ownership_expires_at=None,
+        is_stood_in_for=False,
+        **_looked_at_anew(callback, at),
+    )
     journal.record(
         callback,
         journal.What.OWNERSHIP_GIVEN_UP,
@@ -142,6 +149,7 @@ def _set_owner(
         at=at,
         owner=agent,
         ownership_expires_at=period_starts + callback.queue.ownership_period,
+        is_stood_in_for=False,
         **_looked_at_anew(callback, at),
     )
     journal.record(callback, what, by=by, at=at, before=before, reason=why)
