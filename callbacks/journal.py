@@ -137,6 +137,8 @@ class Entry:
     after: Mapping[str, Any] | None = None
     reason: str = ""
     action: str | None = None
+    at: datetime | None = None
+    """When, where it is not the moment of all (aware UTC)."""
 
 
 def record_all(entries: Sequence[Entry], *, by: Actor, at: datetime) -> None:
@@ -156,7 +158,7 @@ def _event(entry: Entry, by: Actor, at: datetime) -> HistoryEvent:
     return HistoryEvent(
         callback=entry.callback,
         what=entry.what,
-        at=at,
+        at=entry.at or at,
         actor_kind=by.kind,
         actor=by.user,
         actor_name=by.name,

@@ -15,7 +15,6 @@ from django.db import IntegrityError, transaction
 from callbacks import holding, journal
 from callbacks.access import Actor
 from callbacks.clock.steps import Around, Step, step_of
-from callbacks.lifecycle import Status
 from callbacks.models import Agent, Callback, Offer
 from callbacks.models.callback import OPEN, CallbackQuerySet
 from callbacks.scheduling import facts

@@ -116,9 +116,11 @@ def _offer(callbacks: Sequence[Callback], decisions: Sequence[Decision], at: dat
     for decision in decisions:
         callback = by_key[decision.waiting.id]
         before = journal.snapshot(callback)
-        offer = _as_offer(callback, decision, at)
+        agent = agents[decision.agent_id]
+        # Who just finished may have done so after this tick began: the record never runs backwards.
+        offer = _as_offer(callback, decision, max(at, callback.updated_at, agent.idle_since))
         callback.status = status_after(Move.OFFER, callback.status)
-        callback.agent = agents[decision.agent_id]
+        callback.agent = agent
         callback.next_action_at = offer.expires_at
         offered.append(callback)
         offers.append(offer)

@@ -44,7 +44,7 @@ def page(request: Request, key: uuid.UUID) -> HttpResponse:
 def _page(
     request: Request, callback: Callback, *, status: int = 200, refusal: CallbackError | None = None
 ) -> HttpResponse:
-    events = callback.history.select_related("message").order_by("-at", "-id")
+    events = callback.history.select_related("message").order_by("-version", "-at", "-id")
     context = {
         "row": _row(request, callback),
         "callback": callback,

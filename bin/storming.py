@@ -1,0 +1,184 @@
+"""``bin/storm``: real processes, killed at random, on servers of its own that are gone afterwards."""
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import engines
+import environment
+import servers
+from environment import ROOT, say
+
+
+def run(arguments: list[str]) -> int:
+    """Do the storms that are asked for. The exit status of the command."""
+    os.chdir(ROOT)
+    environment.read_env_file()
+    python = environment.install("requirements-test.txt")
+    if Path(sys.prefix).resolve() != environment.VENV.resolve():
+        os.execv(python, [str(python), str(ROOT / "bin" / "storm"), *arguments])
+    asked = _asked(arguments)
+    seed = asked.seed if asked.seed is not None else random.SystemRandom().randrange(10**6)
+    say(f"Storm: routing, seed {seed} (again with: bin/storm routing --seed {seed})")
+    with tempfile.TemporaryDirectory() as folder:
+        held = _on_servers(Path(folder), asked, seed)
+        servers.wait_until_gone(Path(folder))
+    return 0 if held else 1
+
+
+def _asked(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bin/storm")
+    parser.add_argument("storm", nargs="?", choices=["routing"], default="routing")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--agents", type=int, default=50)
+    parser.add_argument("--callbacks", type=int, default=2000)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--spread", type=int, default=60, help="seconds in which all fall due")
+    parser.add_argument("--minutes", type=float, default=15, help="at most; then it has failed")
+    return parser.parse_args(arguments)
+
+
+def _on_servers(data: Path, asked: argparse.Namespace, seed: int) -> bool:
+    with servers.running(data) as found:
+        os.environ.update(
+            found, DATA_DIR=str(data), DEMO="1", DJANGO_SETTINGS_MODULE="dashboard.settings",
+            PYTHONPATH=str(ROOT), LOG_LEVEL="ERROR",
+        )  # fmt: skip
+        sys.path.insert(0, str(ROOT))
+        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], check=True)
+        import django
+
+        django.setup()
+        import storm_routing
+
+        processes = Processes(data)
+        try:
+            report = storm_routing.storm(processes, asked, random.Random(seed))
+        finally:
+            processes.end()
+    report = {"storm": "routing", "seed": seed, **report}
+    _tell(report)
+    return not report["broken"]
+
+
+def _tell(report: dict[str, object]) -> None:
+    for name, value in report.items():
+        if name != "broken":
+            say(f"  {name:<28} {value}")
+    broken = report["broken"]
+    assert isinstance(broken, list)
+    for line in broken[:30]:
+        say(f"  BROKEN: {line}")
+    say("It held." if not broken else f"It did not hold: {len(broken)} findings.")
+    folder = environment.data_dir() / "storm"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{report['storm']}-{report['seed']}.json").write_text(json.dumps(report, indent=1))
+
+
+@dataclass
+class Process:
+    """One part of Ringback, started anew whenever it is gone."""
+
+    name: str
+    command: list[str]
+    running: "subprocess.Popen[bytes] | None" = None
+    starts: int = 0
+
+    def start(self, log: Path) -> None:
+        """Start it in a group of its own, so that it can be killed with all its children."""
+        self.starts += 1
+        bind = engines.dies_with_parent(signal.SIGKILL)
+
+        def prepare() -> None:
+            os.setpgid(0, 0)
+            bind()
+
+        with log.open("a") as out:
+            self.running = subprocess.Popen(
+                self.command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                preexec_fn=prepare, pass_fds=servers.HELD,
+            )  # fmt: skip
+
+    def kill(self) -> None:
+        """``kill -9`` for it and all its children."""
+        if self.running:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.running.pid, signal.SIGKILL)
+            self.running.wait()
+
+
+@dataclass
+class Processes:
+    """Two clocks, two workers, two web servers."""
+
+    data: Path
+    parts: list[Process] = field(default_factory=list)
+    ports: list[int] = field(default_factory=list)
+    _is_over: bool = False
+
+    def start(self) -> None:
+        """Start all of them, and keep them running whatever happens to them."""
+        celery = [sys.executable, "-W", "ignore", "-m", "celery", "--quiet", "-A", "dashboard"]
+        for number in (1, 2):
+            port = _free_port()
+            self.ports.append(port)
+            web = [
+                sys.executable,
+                "-m",
+                "uvicorn",
+                "dashboard.asgi:application",
+                "--port",
+                str(port),
+            ]
+            web += ["--log-level", "error", "--no-access-log", "--timeout-graceful-shutdown", "2"]
+            self.parts.append(Process(f"web {number}", web))
+            worker = [*celery, "worker", "--queues", "routing,sync", "--concurrency", "2"]
+            worker += ["--loglevel", "ERROR", "--without-gossip", "--without-mingle"]
+            self.parts.append(Process(f"worker {number}", [*worker, "-n", f"storm{number}@%h"]))
+            clock = [*celery, "beat", "--loglevel", "ERROR", "--pidfile", ""]
+            clock += ["--scheduler", "celery.beat:Scheduler"]
+            self.parts.append(Process(f"clock {number}", clock))
+        threading.Thread(target=self._look_after, daemon=True).start()
+
+    @property
+    def log(self) -> Path:
+        """What all of them say."""
+        return self.data / "storm.log"
+
+    def _look_after(self) -> None:
+        while not self._is_over:
+            for part in self.parts:
+                if part.running is None or part.running.poll() is not None:
+                    part.start(self.log)
+            time.sleep(0.05)
+
+    def kill_one(self, chance: random.Random) -> str:
+        """``kill -9`` for one of them; which it was."""
+        part = chance.choice(self.parts)
+        part.kill()
+        return part.name
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+        self._is_over = True
+        time.sleep(0.1)
+        for part in self.parts:
+            part.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
