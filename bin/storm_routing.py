@@ -215,7 +215,7 @@ class Player(threading.Thread):
     def _live(self) -> None:
         page = self._ask("GET", "/now?large=1")
         if ringing := re.search(r'data-rings="([0-9a-f-]+)"', page):
-            self._answer(ringing.group(1))
+            self._answer(ringing.group(1), is_mine="owner, on queue" in page)
         elif called := re.search(r'data-keeps="([0-9a-f-]+)"', page):
             effect = self.chance.choices(("completed", "retry", "failed"), (7, 2, 1))[0]
             self._post(f"/callbacks/{called.group(1)}/wrap-up", outcome=self.outcomes[effect])
@@ -228,8 +228,11 @@ class Player(threading.Thread):
         elif page and 'data-presence="on_queue"' not in page:
             self._post("/presence", presence="on_queue")
 
-    def _answer(self, key: str) -> None:
-        said = self.chance.choices(("accept", "decline", "nothing"), (85, 7, 8))[0]
+    def _answer(self, key: str, *, is_mine: bool) -> None:
+        # What one owns one hardly declines, and would then wait for through the pause.
+        said = self.chance.choices(
+            ("accept", "decline", "nothing"), (85, 0.3 if is_mine else 7, 8)
+        )[0]
         if said != "nothing":
             self._post(f"/callbacks/{key}/answer", answer=said)
             return

@@ -127,11 +127,11 @@ class Processes:
     ports: list[int] = field(default_factory=list)
     _is_over: bool = False
 
-    def start(self) -> None:
+    def start(self, webs: int = 2, workers: int = 2, clocks: int = 2) -> None:
         """Start all of them, and keep them running whatever happens to them."""
         celery = [sys.executable, "-W", "ignore", "-m", "celery", "--quiet", "-A", "dashboard"]
-        for number in (1, 2):
-            port = _free_port()
+        for number in range(webs):
+            port = free_port()
             self.ports.append(port)
             web = [
                 sys.executable,
@@ -143,9 +143,11 @@ class Processes:
             ]
             web += ["--log-level", "error", "--no-access-log", "--timeout-graceful-shutdown", "2"]
             self.parts.append(Process(f"web {number}", web))
+        for number in range(workers):
             worker = [*celery, "worker", "--queues", "routing,sync", "--concurrency", "2"]
             worker += ["--loglevel", "ERROR", "--without-gossip", "--without-mingle"]
             self.parts.append(Process(f"worker {number}", [*worker, "-n", f"storm{number}@%h"]))
+        for number in range(clocks):
             clock = [*celery, "beat", "--loglevel", "ERROR", "--pidfile", ""]
             clock += ["--scheduler", "celery.beat:Scheduler"]
             self.parts.append(Process(f"clock {number}", clock))
@@ -177,7 +179,8 @@ class Processes:
             part.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

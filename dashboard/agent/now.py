@@ -135,7 +135,7 @@ def _in_full(row: Row) -> Call:
     events = row.callback.history.order_by("-version", "-at")[:EVENTS_AT_MOST]
     return Call(
         row,
-        attempt=next((a for a in attempts if a.ended_at is None), None),
+        attempt=open_one,
         earlier=[a for a in attempts if a.ended_at is not None],
         events=[(event, journal.changes_in_words(event)) for event in events],
         outcomes=list(Outcome.objects.filter(is_active=True)),

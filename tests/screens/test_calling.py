@@ -311,3 +311,16 @@ def test_only_supervisors_take_callbacks_back(cast: Cast, enter: Enter) -> None:
     assert page.status_code == 422
     assert "Say why it is taken back" in page.content.decode()
     assert Callback.objects.get().status == Status.IN_PROGRESS
+
+
+def test_a_call_that_ends_between_two_statements_breaks_no_page(cast: Cast, enter: Enter) -> None:
+    """What another process does while this page is put together."""
+    callback = ringing(cast, cast.ana)
+    client = enter(cast.ana)
+    Offer.objects.update(ended_at=now(), result="missed")
+    assert client.get("/now?large=1").status_code == 200
+    Offer.objects.update(ended_at=None, result="")
+    answer(client, callback, "accept")
+    Attempt.objects.update(ended_at=now(), was_interrupted=True)
+    for address in ("/", "/now", "/now?large=1", "/callbacks"):
+        assert client.get(address).status_code == 200
