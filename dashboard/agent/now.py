@@ -121,17 +121,26 @@ def _at_hand(actor: Actor, zone: str, at: datetime, *, in_full: bool) -> Call | 
         return None
     row = Row(callback, at, actor, zone)
     if callback.status == Status.OFFERED:
-        offer = Offer.objects.filter(callback=callback, ended_at__isnull=True).first()
-        left = (offer.expires_at - at).total_seconds() if offer else 0
-        return Call(row, offer=offer, seconds_left=max(int(left), 0))
+        return _ringing(row)
     return _in_full(row) if in_full else Call(row)
 
 
-def _in_full(row: Row) -> Call:
-    """With notes, history and outcomes, for the call screen."""
-    attempts = Attempt.objects.filter(callback=row.callback).select_related(
-        "agent__user", "outcome"
-    )
+def _ringing(row: Row) -> Call | None:
+    """The offer; ``None`` where it ended between two statements."""
+    offer = Offer.objects.filter(callback=row.callback, ended_at__isnull=True).first()
+    if offer is None:
+        return None
+    left = (offer.expires_at - row.at).total_seconds()
+    return Call(row, offer=offer, seconds_left=max(int(left), 0))
+
+
+def _in_full(row: Row) -> Call | None:
+    """With notes, history and outcomes, for the call screen; ``None`` where it was just finished."""
+    found = Attempt.objects.filter(callback=row.callback)
+    attempts = list(found.select_related("agent__user", "outcome"))
+    open_one = next((attempt for attempt in attempts if attempt.ended_at is None), None)
+    if open_one is None:
+        return None
     events = row.callback.history.order_by("-version", "-at")[:EVENTS_AT_MOST]
     return Call(
         row,
