@@ -19,7 +19,7 @@ from callbacks.models import Agent, Callback, Offer
 from callbacks.models.callback import OPEN, CallbackQuerySet
 from callbacks.scheduling import facts
 
-AT_ONCE = 200
+AT_ONCE = 500
 """So many callbacks are looked at in one transaction."""
 AFTER_A_FAILURE = timedelta(minutes=15)
 """When a callback whose step failed is looked at again; the log says why it did."""

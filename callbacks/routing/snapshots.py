@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
-from django.db.models import Count, F, OuterRef, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Subquery
 
 from callbacks.lifecycle import Status
 from callbacks.models import Agent, Callback, Offer, Presence, Queue, Skill
@@ -22,7 +22,7 @@ from callbacks.rules.routing import (
     decide,
 )
 
-AT_ONCE = 200
+AT_ONCE = 500
 """So many offers are made in one transaction; the next ones in the next."""
 ENGAGED = {Status.OFFERED: "being offered another callback", Status.IN_PROGRESS: "on a call"}
 AT_HAND = Callback.objects.filter(agent=OuterRef("pk"))
@@ -47,7 +47,7 @@ class Work:
     """What there is to match, and how many may take it."""
 
     queues: Mapping[uuid.UUID, int]
-    """Queues in which unowned callbacks wait, each with its number of idle members."""
+    """Queues in which unowned callbacks wait, each with how many members could take one."""
     owned: Sequence[uuid.UUID]
     """Callbacks that wait for an owner who is idle now."""
 
@@ -64,7 +64,7 @@ def work() -> Work:
     members = Queue.members.through.objects.filter(
         queue__in=queues.filter(first__isnull=False).order_by().values("pk"),
         agent__in=idle_agents(),
-    )
+    ).exclude(Exists(_lacking()))
     counts = members.values("queue_id").annotate(idle=Count("agent_id"))
     owned = Callback.objects.filter(
         status=Status.WAITING,
@@ -75,6 +75,12 @@ def work() -> Work:
         {row["queue_id"]: row["idle"] for row in counts},
         list(owned.values_list("pk", flat=True)[:AT_ONCE]),
     )
+
+
+def _lacking() -> Any:
+    """The skills that a membership's queue requires and its agent lacks."""
+    required = Skill.objects.filter(required_by=OuterRef("queue_id"))
+    return required.exclude(agents=OuterRef("agent_id"))
 
 
 FIRST_OF_EACH = """
@@ -102,11 +108,8 @@ def places(queue_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Place]:
         queue.pk: Place(queue.pk, queue.name, queue.routing_mode != Queue.RoutingMode.NONE, {})
         for queue in Queue.objects.filter(pk__in=set(queue_ids))
     }
-    lacking = Skill.objects.filter(required_by=OuterRef("queue_id")).exclude(
-        agents=OuterRef("agent_id")
-    )
     members = Queue.members.through.objects.filter(queue__in=found).values_list(
-        "queue_id", "agent_id", ArraySubquery(lacking.values("name"))
+        "queue_id", "agent_id", ArraySubquery(_lacking().values("name"))
     )
     of: dict[uuid.UUID, dict[uuid.UUID, Sequence[str]]] = {key: {} for key in found}
     for queue_id, agent_id, skills in members:
