@@ -227,11 +227,14 @@ def claims(data: Path, asked: argparse.Namespace) -> list[Row]:
 FREE = """
 WITH done AS (
     UPDATE callbacks_callback SET status = 'completed', agent_id = NULL, next_action_at = NULL,
-        ended_at = now() WHERE status = 'offered' RETURNING id
+        ended_at = now() WHERE status = 'offered' RETURNING id, requested_at
+), freed AS (
+    UPDATE callbacks_offer SET ended_at = now(), result = 'accepted'
+    FROM done WHERE callback_id = done.id AND callbacks_offer.ended_at IS NULL
 )
-UPDATE callbacks_offer SET ended_at = now(), result = 'accepted'
-FROM done WHERE callback_id = done.id AND callbacks_offer.ended_at IS NULL
+SELECT extract(epoch FROM clock_timestamp() - requested_at)::float FROM done
 """
+"""Take every offer that can be seen, so that its agent is free again; and how long each waited."""
 
 
 def offers(data: Path, asked: argparse.Namespace) -> list[Row]:
@@ -259,20 +262,15 @@ def offers(data: Path, asked: argparse.Namespace) -> list[Row]:
 
 def _waits(data: Path, count: int) -> list[float]:
     """How long each waited until its offer could be seen; agents are freed as soon as it was."""
-    seen: dict[Any, float] = {}
-    deadline = time.monotonic() + 240
+    waits: list[float] = []
+    deadline = time.monotonic() + 150
     with _engine(data), _plain() as plain:
-        while len(seen) < count and time.monotonic() < deadline:
-            found = plain.execute(
-                "SELECT id, extract(epoch FROM clock_timestamp() - requested_at)::float "
-                "FROM callbacks_callback WHERE status = 'offered'"
-            ).fetchall()
-            seen |= {key: waited for key, waited in found if key not in seen}
-            plain.execute(FREE)
+        while len(waits) < count and time.monotonic() < deadline:
+            waits += [row[0] for row in plain.execute(FREE).fetchall()]
             time.sleep(0.05)
-    if len(seen) < count:
-        raise SystemExit(f"Only {len(seen)} of {count} callbacks were offered; see {data}.")
-    return list(seen.values())
+    if len(waits) < count:
+        say(f"  {count - len(waits)} of {count} were not offered in time.")
+    return waits
 
 
 @contextlib.contextmanager

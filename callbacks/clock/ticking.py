@@ -38,7 +38,15 @@ def tick(at: datetime | None = None) -> Ticked:
 
 def database_now() -> datetime:
     """The database's clock (aware UTC)."""
+    return _now_and_whether_due()[0]
+
+
+def _now_and_whether_due() -> tuple[datetime, bool]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        moment: datetime = cursor.fetchone()[0]
-        return moment
+        # The first of the index, never "is there one": that may read everything to find none.
+        cursor.execute(
+            "SELECT now(), coalesce((SELECT next_action_at FROM callbacks_callback "
+            "WHERE ended_at IS NULL ORDER BY next_action_at LIMIT 1) <= now(), false)"
+        )
+        now, is_due = cursor.fetchone()
+        return now, is_due

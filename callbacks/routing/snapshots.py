@@ -53,7 +53,16 @@ class Work:
 
 
 def work() -> Work:
-    """What could be matched at this moment: two statements, quick when it is nothing."""
+    """What could be matched at this moment: two statements when nothing waits, else three."""
+    owned = Callback.objects.filter(
+        status=Status.WAITING,
+        owner__in=idle_agents(),
+        queue__routing_mode=Queue.RoutingMode.LONGEST_IDLE,
+    ).order_by("-priority", "requested_at", "id")
+    return Work(_queues_with_work(), list(owned.values_list("pk", flat=True)[:AT_ONCE]))
+
+
+def _queues_with_work() -> dict[uuid.UUID, int]:
     first = Callback.objects.filter(
         queue=OuterRef("pk"), status=Status.WAITING, owner__isnull=True
     ).order_by("-priority", "requested_at", "id")
@@ -61,20 +70,12 @@ def work() -> Work:
     queues = Queue.objects.filter(routing_mode=Queue.RoutingMode.LONGEST_IDLE).annotate(
         first=Subquery(first.values("pk")[:1])
     )
-    members = Queue.members.through.objects.filter(
-        queue__in=queues.filter(first__isnull=False).order_by().values("pk"),
-        agent__in=idle_agents(),
-    ).exclude(Exists(_lacking()))
-    counts = members.values("queue_id").annotate(idle=Count("agent_id"))
-    owned = Callback.objects.filter(
-        status=Status.WAITING,
-        owner__in=idle_agents(),
-        queue__routing_mode=Queue.RoutingMode.LONGEST_IDLE,
-    ).order_by("-priority", "requested_at", "id")
-    return Work(
-        {row["queue_id"]: row["idle"] for row in counts},
-        list(owned.values_list("pk", flat=True)[:AT_ONCE]),
-    )
+    waiting = list(queues.filter(first__isnull=False).order_by().values_list("pk", flat=True))
+    if not waiting:
+        return {}
+    members = Queue.members.through.objects.filter(queue__in=waiting, agent__in=idle_agents())
+    counts = members.exclude(Exists(_lacking())).values("queue_id").annotate(idle=Count("agent_id"))
+    return {row["queue_id"]: row["idle"] for row in counts}
 
 
 def _lacking() -> Any:
