@@ -1,25 +1,41 @@
-"""Planned schedules: their import, and who is free when (rules §2.11)."""
+"""The import of planned schedules (rules §2.11)."""
 
+import io
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from hypothesis import given
-from hypothesis import strategies as st
 
 from callbacks.models import Shift
-from callbacks.planning import ShiftsRefused, availability, import_shifts
-from callbacks.rules.availability import Stretch, free
-from callbacks.scheduling import schedule
-from tests.cast import NOW, Cast, by, wish_at
+from callbacks.planning import Import, ShiftsRefused, import_shifts
+from tests.cast import Cast
 
 HEADER = "agent,start,end,activity\n"
 HOUR = timedelta(hours=1)
 
 
+def come_in(content: bytes, **options: Any) -> Import:
+    return import_shifts(io.BytesIO(content), **options)
+
+
+def work(name: str, day: int, starts: int, ends: int, activity: str = "on_queue") -> str:
+    """A row of a day of November 2026, from hour to hour."""
+    return f"{name},2026-11-{day}T{starts:02}:00Z,2026-11-{day}T{ends:02}:00Z,{activity}\n"
+
+
+def planned() -> list[tuple[str, str, str, str]]:
+    """All shifts as they stand."""
+    return [
+        (s.agent.user.username, s.activity, f"{s.starts_at:%d %H}", f"{s.ends_at:%d %H}")
+        for s in Shift.objects.order_by("agent__user__username", "starts_at", "activity")
+    ]
+
+
 def test_shifts_come_in_by_user_name_with_offsets_or_zones(cast: Cast) -> None:
-    done = import_shifts(
+    done = come_in(
         b"\xef\xbb\xbfActivity;Agent;Start;End;Time_zone\r\n"
         b"on_queue;ANA;2026-11-24T09:00;2026-11-24T17:00;America/New_York\r\n"
         b"\r\n"
@@ -34,12 +50,12 @@ def test_shifts_come_in_by_user_name_with_offsets_or_zones(cast: Cast) -> None:
 
 def test_the_same_file_twice_doubles_nothing_and_may_replace(cast: Cast) -> None:
     row = b"ana,2026-11-24T09:00Z,2026-11-24T17:00Z,on_queue\n"
-    assert import_shifts(HEADER.encode() + row + row).added == 1
-    assert import_shifts(HEADER.encode() + row).known == 1
+    assert come_in(HEADER.encode() + row + row).added == 1
+    assert come_in(HEADER.encode() + row).known == 1
     other = b"ana,2026-11-24T10:00Z,2026-11-24T18:00Z,on_queue\n"
     with pytest.raises(ShiftsRefused, match="Use --replace"):
-        import_shifts(HEADER.encode() + other)
-    done = import_shifts(HEADER.encode() + other, replaces=True)
+        come_in(HEADER.encode() + other)
+    done = come_in(HEADER.encode() + other, replaces=True)
     assert (done.added, done.removed) == (1, 1)
     assert Shift.objects.get().starts_at.hour == 10
 
@@ -56,6 +72,10 @@ def test_the_same_file_twice_doubles_nothing_and_may_replace(cast: Cast) -> None
         ("ana,2026-11-24T10:00Z,2026-11-25T10:01Z,on_queue", "longer than 24 hours"),
         ("ana,2026-11-24T10:00Z,break", "has 3 values instead of 4"),
         ("ana,9999-11-24T10:00Z,9999-11-24T11:00Z,break", "out of reach"),
+        ("ana,2026-11-24,2026-11-24T10:00Z,break", "“2026-11-24” is no time"),
+        ("ana,2026-02-30T09:00Z,2026-11-24T10:00Z,break", "is no time"),
+        ("ana,2026-11-24T09:00Z\0,2026-11-24T10:00Z,break", "has a NUL character"),
+        ('ana,"2026-11-24T09:00Z" x,2026-11-24T10:00Z,break', "cannot be read as CSV"),
     ],
 )
 def test_a_bad_row_is_named_with_its_line_and_nothing_is_imported(
@@ -63,7 +83,7 @@ def test_a_bad_row_is_named_with_its_line_and_nothing_is_imported(
 ) -> None:
     good = "ben,2026-11-24T09:00Z,2026-11-24T10:00Z,break\n"
     with pytest.raises(ShiftsRefused) as refused:
-        import_shifts(f"{HEADER}{good}{row}\n".encode())
+        come_in(f"{HEADER}{good}{row}\n".encode())
     assert str(refused.value).startswith("Line 3: ")
     assert said in str(refused.value)
     assert Shift.objects.count() == 0
@@ -75,8 +95,40 @@ def test_times_that_do_not_exist_or_exist_twice_are_refused(cast: Cast) -> None:
         "ben,2026-11-01T01:30,2026-11-01T05:00,on_queue\n"
     )
     with pytest.raises(ShiftsRefused) as refused:
-        import_shifts(f"{HEADER}{rows}".encode(), time_zone="America/New_York")
-    assert [p.split(":")[0] for p in refused.value.problems] == ["Line 2", "Line 3"]
+        come_in(f"{HEADER}{rows}".encode(), time_zone="America/New_York")
+    gap, overlap = refused.value.problems
+    assert gap.startswith("Line 2: 02:30 does not exist on 8 March 2026 in America/New_York")
+    assert gap.endswith("Write 2026-03-08T01:59 or 2026-03-08T03:00.")
+    assert overlap.startswith("Line 3: 01:30 happens twice on 1 November 2026")
+    assert overlap.endswith("Write it with its offset.")
+
+
+def test_a_zone_that_is_none_is_refused_also_beside_an_offset(cast: Cast) -> None:
+    row = "ana;2026-11-24T09:00Z;2026-11-24T10:00Z;break;Mars/Phobos\n"
+    with pytest.raises(ShiftsRefused, match="Line 2: “Mars/Phobos” is not a time zone"):
+        come_in(f"agent;start;end;activity;time_zone\n{row}".encode())
+    with pytest.raises(ShiftsRefused, match="“Mars” is not a time zone"):
+        come_in(f"{HEADER}{work('ana', 24, 9, 10)}".encode(), time_zone="Mars")
+
+
+def test_every_bad_row_is_named_also_after_one_that_cannot_be_read(cast: Cast) -> None:
+    content = (
+        f"\n{HEADER}".encode()
+        + b'ana,"x" y,z,break\n'
+        + b'"ana\nreyes",2026-11-24T09:00Z,2026-11-24T10:00Z,break\n'
+        + b"an\xe4,2026-11-24T09:00Z,2026-11-24T10:00Z,break\n"
+        + b"kim,2026-11-24T09:00Z,2026-11-24T10:00Z,break\n"
+        + work("ana", 24, 9, 12).encode()
+        + work("ana", 24, 11, 13).encode()
+        + b'ben,2026-11-24T09:00Z,2026-11-24T10:00Z,"break\n'
+    )
+    with pytest.raises(ShiftsRefused) as refused:
+        come_in(content)
+    assert [problem.split(":")[0] for problem in refused.value.problems] == [
+        "Line 3", "Line 4", "Line 6", "Line 7", "Line 10", "Lines 8 and 9",
+    ]  # fmt: skip
+    assert "“ana reyes”" in refused.value.problems[1]
+    assert "is not UTF-8" in refused.value.problems[2]
 
 
 @pytest.mark.parametrize(
@@ -85,17 +137,21 @@ def test_times_that_do_not_exist_or_exist_twice_are_refused(cast: Cast) -> None:
         (b"", "empty"),
         (b" \n", "empty"),
         ("agent,start".encode("utf-16"), "UTF-16"),
-        (b"agent,start,end,activity\nan\xe4,1,2,3\n", "Line 2 is not UTF-8"),
+        (b"\xef\xbb\xbf", "empty"),
+        (b"a\0g\0e\0n\0t\0,\0\n\0", "UTF-16"),
+        (b"agent,start,end,activity\nan\xe4,1,2,3\n", "Line 2: is not UTF-8"),
+        (b"agent,start,end,\xe4\n", "Line 1: is not UTF-8"),
+        (b'"' + b"x" * 200_000 + b'"\n', "Line 1: cannot be read as CSV"),
         (b"agent,start\n", "lacks end, activity"),
-        (b"agent,start,end,activity,colour\n", "unknown columns: colour"),
-        (b"agent,agent,start,end,activity\n", "twice: agent"),
+        (b"agent,start,end,activity,colour\n", "unknown columns: “colour”"),
+        (b"agent,agent,start,end,activity\n", "twice: “agent”"),
         (HEADER.encode(), "no rows"),
         (HEADER.encode() + b'"' + b"x" * 200_000 + b"\n", "cannot be read as CSV"),
     ],
 )
 def test_a_file_that_is_none_is_refused_in_words(cast: Cast, content: bytes, said: str) -> None:
     with pytest.raises(ShiftsRefused, match=said):
-        import_shifts(content)
+        come_in(content)
 
 
 def test_two_shifts_of_work_at_the_same_time_name_both_lines(cast: Cast) -> None:
@@ -106,8 +162,73 @@ def test_two_shifts_of_work_at_the_same_time_name_both_lines(cast: Cast) -> None
         "ana,2026-11-24T18:00Z,2026-11-24T19:00Z,on_queue\n"
     )
     with pytest.raises(ShiftsRefused) as refused:
-        import_shifts(f"{HEADER}{rows}".encode())
-    assert refused.value.problems == ["Lines 2 and 4: two shifts at the same time."]
+        come_in(f"{HEADER}{rows}".encode())
+    assert refused.value.problems == ("Lines 2 and 4: two shifts at the same time.",)
+
+
+def test_old_line_ends_are_read(cast: Cast) -> None:
+    assert come_in((HEADER + work("ana", 24, 9, 17)).replace("\n", "\r").encode()).added == 1
+
+
+def test_replacing_takes_the_span_of_the_file_and_leaves_the_rest(cast: Cast) -> None:
+    """Also what began before the span and reaches into it, unless the file plans over it."""
+    before = (
+        work("ana", 23, 8, 10) + work("ana", 24, 9, 17) + work("ana", 25, 9, 17)
+        + work("ana", 26, 9, 17) + work("ben", 24, 1, 6) + work("ben", 24, 9, 17)
+        + work("otto", 24, 9, 17)
+    )  # fmt: skip
+    come_in(f"{HEADER}{before}".encode())
+    kept = set(Shift.objects.values_list("pk", flat=True))
+    after = (
+        work("ana", 24, 5, 9, "meeting") + work("ana", 24, 9, 17) + work("ana", 26, 8, 10)
+        + work("ben", 25, 9, 17)
+    )  # fmt: skip
+    done = come_in(f"{HEADER}{after}".encode(), replaces=True)
+    assert planned() == [
+        ("ana", "on_queue", "23 08", "23 10"),
+        ("ana", "meeting", "24 05", "24 09"),
+        ("ana", "on_queue", "24 09", "24 17"),
+        ("ana", "on_queue", "26 08", "26 10"),
+        ("ben", "on_queue", "24 01", "24 06"),
+        ("ben", "on_queue", "25 09", "25 17"),
+        ("otto", "on_queue", "24 09", "24 17"),
+    ]
+    assert (done.added, done.known, done.removed) == (3, 1, 3)
+    assert len(kept & set(Shift.objects.values_list("pk", flat=True))) == 4, "kept, not made anew"
+    again = come_in(f"{HEADER}{after}".encode(), replaces=True)
+    assert (again.added, again.known, again.removed) == (0, 4, 0)
+
+
+def test_replacing_moves_a_shift_that_began_before_the_file(cast: Cast) -> None:
+    come_in(f"{HEADER}{work('ana', 24, 8, 16)}".encode())
+    come_in(f"{HEADER}{work('ana', 24, 9, 17)}".encode(), replaces=True)
+    assert planned() == [("ana", "on_queue", "24 09", "24 17")]
+
+
+def test_a_refused_or_dry_run_replaces_nothing(cast: Cast) -> None:
+    come_in(f"{HEADER}{work('ana', 24, 8, 16)}".encode())
+    before = planned()
+    other = f"{HEADER}{work('ana', 24, 9, 17)}"
+    done = come_in(other.encode(), replaces=True, dry_run=True)
+    assert (done.added, done.removed) == (1, 1)
+    with pytest.raises(ShiftsRefused):
+        come_in(f"{other}kim,x,y,z\n".encode(), replaces=True)
+    assert planned() == before
+
+
+def test_only_what_is_new_is_held_against_what_is_there(cast: Cast) -> None:
+    """Work that overlaps already, as an admin left it, does not bar a file that repeats it."""
+    for starts, ends in ((9, 17), (12, 18)):
+        Shift.objects.create(
+            agent_id=cast.ana.pk,
+            starts_at=datetime(2026, 11, 24, starts, tzinfo=UTC),
+            ends_at=datetime(2026, 11, 24, ends, tzinfo=UTC),
+        )
+    assert come_in(f"{HEADER}{work('ana', 24, 12, 18)}".encode()).known == 1
+    with pytest.raises(ShiftsRefused, match="Lines 2 and 3: two shifts"):
+        come_in(f"{HEADER}{work('ana', 24, 12, 18)}{work('ana', 24, 17, 19)}".encode())
+    with pytest.raises(ShiftsRefused, match="Line 2: overlaps a shift that is there"):
+        come_in(f"{HEADER}{work('ana', 24, 8, 10)}".encode())
 
 
 def test_the_command_says_what_it_did_or_why_not(
@@ -125,65 +246,20 @@ def test_the_command_says_what_it_did_or_why_not(
         call_command("import_shifts", tmp_path / "absent.csv")
 
 
-# --- who is free ------------------------------------------------------------------------------
-
-
-def test_rules_2_11_free_is_the_shift_less_breaks_less_promises(cast: Cast) -> None:
-    at = NOW
-    for activity, starts, ends in (("on_queue", 0, 8), ("meal", 3, 4)):
-        Shift.objects.create(
-            agent_id=cast.ana.pk, activity=activity, starts_at=at + starts * HOUR,
-            ends_at=at + ends * HOUR,
-        )  # fmt: skip
-    schedule(wish_at(cast.support, at + HOUR, owner_id=cast.ana.pk), by=by(cast.ana), at=at)
-    found = availability([cast.ana.pk, cast.ben.pk], at, at + 5 * HOUR)
-    ten = timedelta(minutes=10)
-    assert [(s.starts_at, s.ends_at) for s in found[cast.ana.pk].free] == [
-        (at, at + HOUR), (at + HOUR + ten, at + 3 * HOUR), (at + 4 * HOUR, at + 5 * HOUR),
-    ]  # fmt: skip
-    assert found[cast.ana.pk].has_time
-    unknown = found[cast.ben.pk]
-    assert (unknown.is_planned, unknown.free, unknown.has_time) == (False, (), False)
-
-
-START = datetime(2026, 11, 24, 22, tzinfo=UTC)
-stretches = st.lists(
-    st.tuples(st.integers(-60, 300), st.integers(0, 120)).map(
-        lambda pair: Stretch(
-            START + timedelta(minutes=pair[0]), START + timedelta(minutes=sum(pair))
-        )
-    ),
-    max_size=6,
-)
-
-
-@given(stretches, stretches, stretches)
-def test_any_day_is_reckoned_as_minute_by_minute(
-    on_queue: list[Stretch], absent: list[Stretch], promised: list[Stretch]
-) -> None:
-    """Across midnight, touching, overlapping, empty."""
-    interval = Stretch(START, START + timedelta(minutes=240))
-    found = free(on_queue, absent, promised, interval)
-    assert list(found) == sorted(found)
-    assert all(not stretch.is_empty for stretch in found)
-    for minute in range(-1, 242):
-        at = START + timedelta(minutes=minute)
-
-        def holds(some: object, moment: datetime = at) -> bool:
-            return any(s.starts_at <= moment < s.ends_at for s in some)  # type: ignore[attr-defined]
-
-        expected = (
-            holds([interval]) and holds(on_queue) and not holds(absent) and not holds(promised)
-        )
-        assert holds(found) == expected, minute
-
-
-def test_ten_thousand_rows_come_in_at_once(cast: Cast) -> None:
-
+def test_a_hundred_thousand_rows_are_quick_and_take_little_memory(cast: Cast) -> None:
+    """Twice: all of work, all there already the second time, which must not be looked at in pairs."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
-    rows = [
-        f"{name},{start + n * HOUR:%Y-%m-%dT%H:%MZ},{start + (n + 1) * HOUR:%Y-%m-%dT%H:%MZ},break"
-        for n in range(5_000)
-        for name in ("ana", "ben")
-    ]
-    assert import_shifts((HEADER + "\n".join(rows)).encode()).added == 10_000
+    rows = (
+        f"{name},{start + n * HOUR:%Y-%m-%dT%H:%MZ},{start + (n + 1) * HOUR:%Y-%m-%dT%H:%MZ},on_queue"
+        for n in range(25_000)
+        for name in ("ana", "ben", "lena", "otto")
+    )
+    file = io.BytesIO((HEADER + "\n".join(rows)).encode())
+    assert import_shifts(file).added == 100_000
+    file.seek(0)
+    tracemalloc.start()
+    done = import_shifts(file, replaces=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (done.added, done.known, done.removed) == (0, 100_000, 0)
+    assert peak < 5_000_000, peak

@@ -27,12 +27,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Import it, and say what came of it."""
         try:
-            done = import_shifts(
-                options["file"].read_bytes(),
-                time_zone=options["time_zone"],
-                replaces=options["replace"],
-                dry_run=options["dry_run"],
-            )
+            with options["file"].open("rb") as file:
+                done = import_shifts(
+                    file,
+                    time_zone=options["time_zone"],
+                    replaces=options["replace"],
+                    dry_run=options["dry_run"],
+                )
         except OSError as wrong:
             raise CommandError(f"{options['file']}: {wrong.strerror}.") from wrong
         except ShiftsRefused as refused:
