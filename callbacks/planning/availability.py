@@ -1,14 +1,16 @@
-"""Who is free in an interval: shifts less breaks less owned callbacks."""
+"""Who is free in an interval: shifts less breaks less owned callbacks (rules §2.11)."""
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from callbacks.models import Callback, Shift
 from callbacks.models.callback import OPEN
 from callbacks.rules import limits
-from callbacks.rules.availability import Stretch, free
+from callbacks.rules.availability import Stretch, days_around, free
+
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,8 @@ class Availability:
 
     agent_id: uuid.UUID
     is_planned: bool
-    """Whether any shift is known for the interval; where none is, nothing can be said."""
+    """Whether the agent's schedule is known: any shift on the interval's days, by the agent's own
+    calendar. Where none is, nothing can be said: they are neither free nor absent."""
     free: Sequence[Stretch] = ()
 
     @property
@@ -27,25 +30,59 @@ class Availability:
 
 
 def availability(
-    agent_ids: Collection[uuid.UUID], starts_at: datetime, ends_at: datetime
+    agent_ids: Collection[uuid.UUID], starts_at: datetime, ends_at: datetime, at: datetime
 ) -> Mapping[uuid.UUID, Availability]:
-    """For each agent when they are free from start to end (UTC). Two statements for any number."""
-    interval = Stretch(starts_at, ends_at)
-    on_queue: dict[uuid.UUID, list[Stretch]] = {key: [] for key in agent_ids}
-    absent: dict[uuid.UUID, list[Stretch]] = {key: [] for key in agent_ids}
-    shifts = Shift.objects.filter(agent__in=on_queue, ends_at__gt=starts_at, starts_at__lt=ends_at)
-    for shift in shifts:
-        kind = on_queue if shift.activity == Shift.Activity.ON_QUEUE else absent
-        kind[shift.agent_id].append(Stretch(shift.starts_at, shift.ends_at))
-    promised = _promised(on_queue, interval)
+    """For each agent when they are free from start to end (UTC). Two statements for any number.
+
+    ``at``: now; nobody is free in what is past. Each open callback that an agent owns takes
+    ``limits.HANDLING_TIME`` from its requested time.
+    """
+    interval = Stretch(max(starts_at, min(at, ends_at)), ends_at)
+    plans: dict[uuid.UUID, _Plan] = {key: _Plan([], []) for key in agent_ids}
+    for agent_id, zone, activity, begins, finishes in _shifts(agent_ids, starts_at, ends_at):
+        shift = Stretch(begins, finishes)
+        if not shift.within(days_around(starts_at, ends_at, zone)).is_empty:
+            plans[agent_id].add(activity, shift)
+    promised = _promised(agent_ids, interval)
     return {
         key: Availability(
             key,
-            is_planned=bool(on_queue[key] or absent[key]),
-            free=free(on_queue[key], absent[key], promised[key], interval),
+            is_planned=plan.is_known,
+            free=free(plan.on_queue, plan.absences, promised[key], interval),
         )
-        for key in on_queue
+        for key, plan in plans.items()
     }
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is planned for one agent."""
+
+    on_queue: list[Stretch]
+    absences: list[Stretch]
+
+    @property
+    def is_known(self) -> bool:
+        return bool(self.on_queue or self.absences)
+
+    def add(self, activity: str, shift: Stretch) -> None:
+        kind = self.on_queue if activity == Shift.Activity.ON_QUEUE else self.absences
+        kind.append(shift)
+
+
+def _shifts(
+    agent_ids: Collection[uuid.UUID], starts_at: datetime, ends_at: datetime
+) -> Collection[tuple[uuid.UUID, str, str, datetime, datetime]]:
+    """All on the interval's days, whatever the agent's zone; with that zone."""
+    # A day has 25 hours where clocks go back.
+    margin = DAY + timedelta(hours=1)
+    return (
+        Shift.objects.filter(
+            agent__in=agent_ids, ends_at__gt=starts_at - margin, starts_at__lt=ends_at + margin
+        )
+        .order_by()
+        .values_list("agent_id", "agent__user__time_zone", "activity", "starts_at", "ends_at")
+    )
 
 
 def _promised(
@@ -60,7 +97,7 @@ def _promised(
         requested_at__lt=interval.ends_at,
     ).order_by()
     found: dict[uuid.UUID, list[Stretch]] = {key: [] for key in agent_ids}
-    for owner_id, at in owned.values_list("owner_id", "requested_at"):
+    for owner_id, requested_at in owned.values_list("owner_id", "requested_at"):
         if owner_id:
-            found[owner_id].append(Stretch(at, at + lasting))
+            found[owner_id].append(Stretch(requested_at, requested_at + lasting))
     return found

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+
+from callbacks.rules import moments
 
 
 @dataclass(frozen=True, order=True)
@@ -62,3 +64,18 @@ def free(
     """What is left of the interval, in order."""
     planned = [stretch.within(interval) for stretch in on_queue]
     return tuple(less(planned, [*absences, *promised]))
+
+
+def days_around(starts_at: datetime, ends_at: datetime, zone: str) -> Stretch:
+    """The whole days, by the calendar of this zone, that an interval (UTC) touches; in UTC."""
+    tz = moments.zone(zone)
+    first, last = (
+        moment.astimezone(tz).date()
+        for moment in (starts_at, max(starts_at, ends_at - timedelta(microseconds=1)))
+    )
+    # Where clocks change at midnight, a day begins with whichever midnight comes first.
+    opens, closes = (
+        datetime.combine(day, time(0), tzinfo=tz).astimezone(UTC)
+        for day in (first, last + timedelta(days=1))
+    )
+    return Stretch(opens, closes)

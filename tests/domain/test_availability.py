@@ -2,14 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbacks.models import Shift
+from callbacks.models import Agent, Shift, User
 from callbacks.planning import availability
-from callbacks.rules.availability import Stretch, free
-from callbacks.scheduling import schedule
-from tests.cast import NOW, Cast, by, wish_at
+from callbacks.rules.availability import Stretch, days_around, free
+from callbacks.scheduling import cancel, schedule
+from tests.cast import NOW, Cast, agent, by, person, wish_at
 
 HOUR = timedelta(hours=1)
 
@@ -22,7 +25,7 @@ def test_rules_2_11_free_is_the_shift_less_breaks_less_promises(cast: Cast) -> N
             ends_at=at + ends * HOUR,
         )  # fmt: skip
     schedule(wish_at(cast.support, at + HOUR, owner_id=cast.ana.pk), by=by(cast.ana), at=at)
-    found = availability([cast.ana.pk, cast.ben.pk], at, at + 5 * HOUR)
+    found = availability([cast.ana.pk, cast.ben.pk], at, at + 5 * HOUR, at)
     ten = timedelta(minutes=10)
     assert [(s.starts_at, s.ends_at) for s in found[cast.ana.pk].free] == [
         (at, at + HOUR), (at + HOUR + ten, at + 3 * HOUR), (at + 4 * HOUR, at + 5 * HOUR),
@@ -30,6 +33,87 @@ def test_rules_2_11_free_is_the_shift_less_breaks_less_promises(cast: Cast) -> N
     assert found[cast.ana.pk].has_time
     unknown = found[cast.ben.pk]
     assert (unknown.is_planned, unknown.free, unknown.has_time) == (False, (), False)
+
+
+def shift(cast_user: User, starts: datetime, hours: float, activity: str = "on_queue") -> None:
+    Shift.objects.create(
+        agent_id=cast_user.pk, activity=activity, starts_at=starts, ends_at=starts + hours * HOUR
+    )
+
+
+def test_off_on_a_planned_day_is_not_unknown(cast: Cast) -> None:
+    """The day is the agent's own: Ana's Monday in New York ends at 05:00 UTC on Tuesday."""
+    shift(cast.ana, datetime(2026, 11, 23, 14, tzinfo=UTC), 8)
+    tuesday = datetime(2026, 11, 24, tzinfo=UTC)
+    late = availability([cast.ana.pk], tuesday + 3 * HOUR, tuesday + 5 * HOUR, NOW)[cast.ana.pk]
+    assert (late.is_planned, late.free) == (True, ())
+    after = availability([cast.ana.pk], tuesday + 5 * HOUR, tuesday + 6 * HOUR, NOW)[cast.ana.pk]
+    assert (after.is_planned, after.free) == (False, ())
+
+
+def test_a_day_of_absence_is_a_known_one(cast: Cast) -> None:
+    shift(cast.ana, NOW, 8, "absent")
+    found = availability([cast.ana.pk], NOW, NOW + HOUR, NOW)[cast.ana.pk]
+    assert (found.is_planned, found.free, found.has_time) == (True, (), False)
+
+
+def test_a_shift_across_midnight_counts_on_both_days(cast: Cast) -> None:
+    evening = datetime(2026, 11, 24, 22, tzinfo=UTC)
+    shift(cast.ben, evening, 8)
+    found = availability([cast.ben.pk], evening + 3 * HOUR, evening + 12 * HOUR, NOW)[cast.ben.pk]
+    assert [(s.starts_at, s.ends_at) for s in found.free] == [
+        (evening + 3 * HOUR, evening + 8 * HOUR)
+    ]
+
+
+def test_nobody_is_free_in_the_past_and_one_minute_is_no_time(cast: Cast) -> None:
+    shift(cast.ben, NOW - 4 * HOUR, 5)
+    ask = [cast.ben.pk], NOW - 4 * HOUR, NOW + 4 * HOUR
+    now = availability(*ask, NOW)[cast.ben.pk]
+    assert [(s.starts_at, s.ends_at) for s in now.free] == [(NOW, NOW + HOUR)]
+    assert now.has_time
+    assert not availability(*ask, NOW + timedelta(minutes=51))[cast.ben.pk].has_time
+    over = availability(*ask, NOW + 9 * HOUR)[cast.ben.pk]
+    assert (over.is_planned, over.free) == (True, ())
+
+
+def test_only_ones_own_open_promises_take_time(cast: Cast) -> None:
+    for user in (cast.ana, cast.ben):
+        shift(user, NOW, 2)
+    mine = schedule(
+        wish_at(cast.support, NOW + HOUR, owner_id=cast.ana.pk), by=by(cast.ana), at=NOW
+    ).callback
+    ask = [cast.ana.pk, cast.ben.pk], NOW, NOW + 2 * HOUR, NOW
+    found = availability(*ask)
+    assert [len(found[user.pk].free) for user in (cast.ana, cast.ben)] == [2, 1]
+    cancel(mine.pk, reason="x", by=by(cast.ana), at=NOW, version=None)
+    assert len(availability(*ask)[cast.ana.pk].free) == 1
+
+
+def test_many_agents_take_the_same_two_statements(cast: Cast) -> None:
+    for number in range(30):
+        one = agent(person(f"a{number}", "A", "Asia/Tokyo"), None, cast.support)
+        shift(one.user, NOW, 8)
+    everybody = list(Agent.objects.values_list("pk", flat=True))
+    with CaptureQueriesContext(connection) as statements:
+        found = availability(everybody, NOW, NOW + HOUR, NOW)
+    assert len(statements) == 2
+    assert sum(one.has_time for one in found.values()) == 30
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        ("America/New_York", datetime(2026, 11, 1, 12, tzinfo=UTC), 25),
+        ("Europe/London", datetime(2026, 3, 29, 12, tzinfo=UTC), 23),
+        ("Asia/Kolkata", datetime(2026, 3, 29, 12, tzinfo=UTC), 24),
+        ("America/Havana", datetime(2026, 3, 8, 12, tzinfo=UTC), 23),
+    ],
+)
+def test_a_day_is_as_long_as_the_clocks_make_it(zone: str, day: datetime, hours: int) -> None:
+    around = days_around(day, day, zone)
+    assert around.duration == hours * HOUR
+    assert around == days_around(around.starts_at, around.ends_at, zone), "the end is not in it"
 
 
 START = datetime(2026, 11, 24, 22, tzinfo=UTC)
