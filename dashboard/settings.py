@@ -89,7 +89,7 @@ FRAME_ANCESTORS = env.list("FRAME_ANCESTORS", default=[])
 QUEUE_CHOICE = env.bool("QUEUE_CHOICE", default=True)
 """Whether agents may choose the queue in the schedule panel (rules §2.1)."""
 REMIND_BEFORE = timedelta(minutes=env.int("REMIND_BEFORE_MINUTES", default=10))
-"""How long before their own callback agents are reminded, on screen."""
+"""How long before their own callback agents are reminded, on screen and by their calendar."""
 
 # --- the application -------------------------------------------------------------------------
 
@@ -289,7 +289,11 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "line": {
+            "class": "dashboard.logs.Discreet",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        },
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},

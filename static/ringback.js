@@ -101,8 +101,20 @@
     }
     if (event.key === "Escape") document.querySelectorAll("details.me[open]").forEach((menu) => { menu.open = false; });
   });
+  // What is to be copied can be selected by hand, too; the clipboard needs https or this machine.
+  const copy = async (button) => {
+    const field = byId(button.dataset.copies);
+    field.select();
+    let isCopied = true;
+    try { await navigator.clipboard.writeText(field.value); } catch { isCopied = document.execCommand("copy"); }
+    byId(button.getAttribute("aria-describedby")).textContent = isCopied ? "Copied." : "Copy the marked text yourself.";
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copies]");
+    if (button) copy(button);
+  });
   document.addEventListener("DOMContentLoaded", () => {
-    document.querySelectorAll("[data-dismiss]").forEach((button) => { button.hidden = false; });
+    document.querySelectorAll("[data-dismiss], [data-copies]").forEach((button) => { button.hidden = false; });
     focusOnProblems();
   });
 })();

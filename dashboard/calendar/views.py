@@ -1,11 +1,11 @@
 """The feed itself, and the page on which its address is made, renewed and removed."""
 
-import hashlib
-
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_http_methods, require_safe
 
 from callbacks.models import CalendarFeed
@@ -33,21 +33,22 @@ def page(request: Request) -> HttpResponse:
 
 @require_safe
 @admits_everyone
-def calendar_feed(request: HttpRequest, secret: str) -> HttpResponse:
+def calendar_feed(request: HttpRequest, secret: str) -> HttpResponseBase:
     """The agent's promises for whoever knows the address; 404 for everybody else."""
     at = timezone.now()
     found = feed.find(secret, at)
     if found is None:
         raise Http404
     promises = list(feed.promises_of(found.agent, at))
-    told = "|".join(f"{one.pk}{one.version}" for one in promises)
-    tag = f'"{hashlib.sha256(f"{told}{found.agent.user.time_zone}".encode()).hexdigest()[:24]}"'
-    if request.headers.get("If-None-Match") == tag:
-        return HttpResponseNotModified(headers={"ETag": tag})
     base = request.build_absolute_uri("/").rstrip("/")
-    answer = HttpResponse(
-        feed.written(promises, found.agent, base), content_type="text/calendar; charset=utf-8"
+    tag = feed.tag(promises, found.agent, base)
+    # Calendars may keep it, caches on the way may not; and each use asks whether it still holds.
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    unchanged = get_conditional_response(request, etag=tag, response=HttpResponse(headers=headers))
+    if unchanged and unchanged.status_code == 304:
+        return unchanged
+    return HttpResponse(
+        feed.written(promises, found.agent, base),
+        content_type="text/calendar; charset=utf-8",
+        headers={**headers, "Content-Disposition": 'inline; filename="callbacks.ics"'},
     )
-    answer["ETag"] = tag
-    answer["Content-Disposition"] = 'inline; filename="callbacks.ics"'
-    return answer

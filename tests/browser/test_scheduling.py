@@ -290,7 +290,7 @@ def test_axe_finds_nothing_on_any_screen(
     page = open_as(cast.ana, "/", color_scheme=scheme, viewport={"width": width, "height": 900})
     own = made.get_absolute_url()
     for path in ("/", "/schedule", "/callbacks", own, f"{own}/change", f"{own}/hand-over",
-                 f"{own}/cancellation", "/search", "/nothing"):  # fmt: skip
+                 f"{own}/cancellation", "/search", "/calendar", "/nothing"):  # fmt: skip
         check_page(page, path, Axe())
     page.goto(page.url.replace("/nothing", "/schedule"))
     page.get_by_label("Phone number").fill(made.phone_number)
