@@ -1,17 +1,20 @@
 """The import of planned schedules (rules §2.11)."""
 
 import io
+import threading
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from callbacks.models import Shift
 from callbacks.planning import Import, ShiftsRefused, import_shifts
-from tests.cast import Cast
+from tests.cast import Cast, make_cast
 
 HEADER = "agent,start,end,activity\n"
 HOUR = timedelta(hours=1)
@@ -244,6 +247,25 @@ def test_the_command_says_what_it_did_or_why_not(
         call_command("import_shifts", file)
     with pytest.raises(CommandError, match="No such file"):
         call_command("import_shifts", tmp_path / "absent.csv")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_imports_of_one_file_at_once_double_nothing() -> None:
+    make_cast()
+    content = (HEADER + "".join(work("ana", day, 9, 17) for day in range(10, 30))).encode()
+    together = threading.Barrier(4)
+
+    def one(_: int) -> int:
+        try:
+            together.wait()
+            return come_in(content).added
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        added = list(pool.map(one, range(4)))
+    assert sorted(added) == [0, 0, 0, 20]
+    assert Shift.objects.count() == 20
 
 
 def test_a_hundred_thousand_rows_are_quick_and_take_little_memory(cast: Cast) -> None:
