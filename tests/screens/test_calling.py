@@ -335,3 +335,13 @@ def test_a_presence_that_an_admin_changes_has_the_same_effects(cast: Cast, enter
     assert (callback.status, callback.agent_id) == (Status.WAITING, None)
     page = enter(cast.ana).get("/").content.decode()
     assert "Ada Lund changed your presence. Choose On Queue when you are back." in page
+
+
+def test_logging_out_passes_on_what_rings(cast: Cast, enter: Enter) -> None:
+    callback = ringing(cast, cast.ana)
+    assert enter(cast.ana).post("/logout").status_code == 302
+    callback.refresh_from_db()
+    assert callback.agent_id is None
+    assert Agent.objects.get(pk=cast.ana.pk).presence == Presence.OFFLINE
+    assert enter(cast.sam).post("/logout").status_code == 302
+    assert Client().post("/logout").status_code in (200, 302)
