@@ -76,10 +76,9 @@ def storm(
     while (left := _left()) and time.monotonic() < deadline:
         if sum(kills.values()) < asked.kills:
             kills[processes.kill_one(chance).split()[0]] += 1
-        if sum(kills.values()) % 20 == 0:
-            say(
-                f"  {left} to go after {time.monotonic() - started:.0f} s, {sum(kills.values())} kills"
-            )
+        if time.monotonic() - told_at > TELL_EVERY:
+            told_at = time.monotonic()
+            say(f"  {left} to go after {told_at - started:.0f} s, {sum(kills.values())} kills")
         time.sleep(chance.uniform(0.3, 1.3))
     for player in crowd:
         player.is_over = True
