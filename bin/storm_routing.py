@@ -40,6 +40,8 @@ from callbacks.scheduling import CallbackRequest, schedule
 
 HEAD_START = timedelta(seconds=8)
 """The first callback falls due so long after the last one was made."""
+TELL_EVERY = 10
+"""Seconds."""
 TOLD_TO_PLATFORM = {
     "scheduled",
     "retry",
@@ -65,7 +67,7 @@ def storm(
     """Let it blow until every callback is over; then look whether every rule was kept."""
     centre = Centre(asked.agents, asked.callbacks, timedelta(seconds=asked.spread), chance)
     processes.start()
-    started = time.monotonic()
+    started = told_at = time.monotonic()
     crowd = [Player(user, processes.ports, chance.randrange(10**9)) for user in centre.players]
     for player in crowd:
         player.start()
@@ -74,10 +76,9 @@ def storm(
     while (left := _left()) and time.monotonic() < deadline:
         if sum(kills.values()) < asked.kills:
             kills[processes.kill_one(chance).split()[0]] += 1
-        if sum(kills.values()) % 20 == 0:
-            say(
-                f"  {left} to go after {time.monotonic() - started:.0f} s, {sum(kills.values())} kills"
-            )
+        if time.monotonic() - told_at > TELL_EVERY:
+            told_at = time.monotonic()
+            say(f"  {left} to go after {told_at - started:.0f} s, {sum(kills.values())} kills")
         time.sleep(chance.uniform(0.3, 1.3))
     for player in crowd:
         player.is_over = True

@@ -19,7 +19,7 @@ app.conf.beat_schedule = {
         "task": "callbacks.tasks.tick",
         "schedule": 1.0,
         # The next tick does what this one would have done.
-        "options": {"expires": 2},
+        "options": {"expires": 10},
     },
     "nobody who left keeps a promise": {
         "task": "callbacks.tasks.sweep",

@@ -45,8 +45,8 @@ def _now_and_whether_due() -> tuple[datetime, bool]:
     with connection.cursor() as cursor:
         # The first of the index, never "is there one": that may read everything to find none.
         cursor.execute(
-            "SELECT now(), coalesce((SELECT next_action_at FROM callbacks_callback "
-            "WHERE ended_at IS NULL ORDER BY next_action_at LIMIT 1) <= now(), false)"
+            "SELECT statement_timestamp(), coalesce((SELECT next_action_at FROM callbacks_callback "
+            "WHERE ended_at IS NULL ORDER BY next_action_at LIMIT 1) <= statement_timestamp(), false)"
         )
         now, is_due = cursor.fetchone()
         return now, is_due

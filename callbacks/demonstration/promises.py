@@ -291,6 +291,8 @@ class Promises:
         reach = 60 if self.centre.size.callbacks < 10_000 else 365
         ahead = -timedelta(minutes=5 * random.randint(12 * 6, 12 * 24 * reach))
         status = random.choices(list(ENDINGS), weights=list(ENDINGS.values()))[0]
+        if status == Status.EXPIRED and not queue.ownership_enabled:
+            status = Status.CANCELLED  # nothing expires that nobody owned
         is_owned = queue.ownership_enabled and (status == Status.EXPIRED or random.random() < 0.4)
         agent = random.choice(agents)
         return self._promise(place, status, queue, ahead, agent, agent if is_owned else None)

@@ -1,13 +1,17 @@
 """Logging in and out."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth import views as auth
 from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 
+from callbacks import calls
+from callbacks.access import Actor
+from callbacks.models import Agent, Presence, User
 from dashboard.entrance import admits_everyone
 from dashboard.framing import may_be_framed
 
@@ -36,7 +40,21 @@ class LogIn(auth.LoginView):
 
 
 log_in = admits_everyone(LogIn.as_view())
-log_out = admits_everyone(auth.LogoutView.as_view())
+
+
+class LogOut(auth.LogoutView):
+    """Whoever logs out takes no callbacks: what rings goes on at once."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Set the agent to Offline, then log out."""
+        agent = Agent.objects.filter(pk=request.user.pk).first() if request.user.pk else None
+        if agent and agent.presence != Presence.OFFLINE:
+            by = Actor.person(cast("User", request.user))
+            calls.set_presence(agent.pk, Presence.OFFLINE, by=by, at=timezone.now())
+        return super().post(request, *args, **kwargs)
+
+
+log_out = admits_everyone(LogOut.as_view())
 
 
 def too_many_tries(

@@ -90,13 +90,8 @@ class AgentForm(ImpactForm):
         fields = ("team", "skills", "presence")
 
     def clean(self) -> dict[str, Any]:
-        """A lead stays in the team; a new presence begins now."""
+        """A lead stays in the team."""
         cleaned = super().clean()
-        if "presence" in self.changed_data:
-            now = timezone.now()
-            self.instance.presence_changed_at = self.instance.idle_since = now
-            self.instance.not_responding_since = None
-            self.instance.presence_reason = "An admin changed your presence."
         if "team" in self.changed_data and not self.instance._state.adding:
             led = Team.objects.filter(lead=self.instance.pk)
             if names := ", ".join(str(team) for team in led if team != cleaned.get("team")):
@@ -115,6 +110,18 @@ class AgentForm(ImpactForm):
         what = "Open callbacks that this agent no longer could own"
         remark = "At their time they go to a peer, else the team lead, else the queue."
         return [listed(what, count, remark, address)]
+
+
+def follow_presence(request: HttpRequest, form: Any) -> None:
+    """A presence that an admin changed has the effects of one that the agent did."""
+    if "presence" in form.changed_data and form.instance.pk:
+        calls.set_presence(
+            form.instance.pk,
+            form.instance.presence,
+            by=Actor.person(cast("User", request.user)),
+            at=timezone.now(),
+            because=f"{request.user} changed your presence.",
+        )
 
 
 class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -207,6 +214,7 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
         super().save_formset(request, form, formset, change)
         for each in formset.forms:
             tell(request, getattr(each, "found_impacts", ()))
+            follow_presence(request, each)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Deactivate instead."""
@@ -233,6 +241,7 @@ class AgentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Save, and say again what it affects."""
         super().save_model(request, obj, form, change)
         tell(request, form.found_impacts)
+        follow_presence(request, form)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Made on the person's page."""

@@ -8,10 +8,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from callbacks import calls, clock
-from callbacks.models import Agent, Attempt, Callback, Offer, Presence, Queue, User
+from callbacks import calls, clock, rescue
+from callbacks.models import Agent, Attempt, Callback, ContactList, Offer, Presence, Queue, User
 from callbacks.scheduling import hand_over, schedule
-from tests.browser.test_scheduling import report
+from tests.browser.test_scheduling import check_page, report
 from tests.cast import Cast, by, open_day_and_night, wish_at
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
@@ -171,3 +171,37 @@ def test_the_story_without_javascript(cast: Cast, open_as: Open) -> None:
     page.get_by_label("Presence").select_option("break")
     page.locator("#presence").get_by_role("button", name="Set").click()
     assert Agent.objects.get(pk=cast.ana.pk).presence == Presence.BREAK
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 380])
+def test_axe_finds_nothing_on_the_supervisors_screens_tasks_and_feeds(
+    cast: Cast, open_as: Open, scheme: str, width: int
+) -> None:
+    gone, other = due(cast, owner_id=cast.ana.pk), due(cast, owner_id=cast.ana.pk)
+    clock.tick(datetime.now(UTC) + timedelta(days=2))
+    barred = ContactList.objects.create(name="Do not call")
+    for one in (gone, other):
+        rescue.mark(barred, one.phone_number, reason="", by=by(cast.sam), at=datetime.now(UTC))
+    view = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
+    lists = f"/supervisor/contact-lists/{barred.pk}"
+    sams = open_as(cast.sam, "/supervisor/expired", **view)
+    for path in ("/supervisor/expired", f"/callbacks/{gone.pk}/revival", "/supervisor/contact-lists",
+                 lists, f"{lists}/reset", f"{lists}/recycle"):  # fmt: skip
+        check_page(sams, path, Axe())
+    sams.goto(sams.url.replace(f"{lists}/recycle", f"/callbacks/{gone.pk}/revival"))
+    sams.get_by_label("At another time").check()
+    sams.get_by_label("Date").fill("2020-01-01")
+    sams.get_by_role("button", name="Revive").click()
+    report(Axe().run(sams), "a refused revival")
+    coming = due(cast, owner_id=cast.ana.pk)
+    anas = open_as(cast.ana, f"/callbacks/{coming.pk}/conversion", **view)
+    check_page(anas, f"/callbacks/{coming.pk}/conversion", Axe())
+    anas.get_by_label("What is to be done instead of a call?").fill("Send the bill")
+    anas.get_by_role("button", name="Convert to a task").click()
+    expect(anas.get_by_text("Send the bill")).to_be_visible()
+    check_page(anas, "/tasks", Axe())
+    check_page(anas, "/calendar", Axe())
+    anas.get_by_role("button", name="Make an address").click()
+    expect(anas.get_by_label("The address, shown only now")).to_be_focused()
+    report(Axe().run(anas), "a new address")

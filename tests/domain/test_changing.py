@@ -148,6 +148,7 @@ def test_the_lock_counts_real_minutes_across_a_clock_change(cast: Cast) -> None:
 
 
 def test_reason_and_cancelling_stay_open_within_15_minutes(cast: Cast) -> None:
+    """Rules §3.2: cancelling is allowed."""
     made = owned(cast)
     at = made.requested_at - MINUTE
     change(made.pk, Changes(reason="Calls from the car"), by=by(cast.ana), at=at, version=1)
@@ -161,6 +162,7 @@ def test_unowned_callbacks_have_no_lock(cast: Cast) -> None:
 
 
 def test_supervisors_override_the_lock_with_a_reason_that_history_keeps(cast: Cast) -> None:
+    """Rules §3.2."""
     made = owned(cast)
     at = made.requested_at - MINUTE
     with pytest.raises(Refused) as refused:
@@ -209,6 +211,7 @@ def test_giving_up_leaves_it_to_the_queue(cast: Cast) -> None:
 
 
 def test_it_is_handed_over_only_to_somebody_who_can_own_it(cast: Cast) -> None:
+    """Rules §3.7."""
     made = owned(cast)
     cast.support.required_skills.add(skill := Skill.objects.create(name="Routers"))
     with pytest.raises(Refused, match="Ben Hughes lacks the skill Routers"):

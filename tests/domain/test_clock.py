@@ -325,6 +325,19 @@ def test_rules_4_5_no_answer_is_retried_after_the_queues_delay_with_its_owner(ca
     assert fresh(callback).agent_id == cast.ana.pk
 
 
+def test_rules_3_2_once_it_was_tried_another_time_may_be_agreed_upon(cast: Cast) -> None:
+    """The agreed time has had its call: its last 15 minutes lie behind it."""
+    callback = owned(cast.support, cast.ana)
+    call(callback, cast.ana, unreached())
+    at = DUE + 10 * MINUTE
+    assert not fresh(callback).is_locked(at)
+    tomorrow = DUE + timedelta(days=1)
+    change(callback.pk, Changes(requested_at=tomorrow), by=by(cast.ana), at=at, version=None)
+    found = fresh(callback)
+    assert (found.next_action_at, found.attempts_made) == (tomorrow, 0)
+    assert found.is_locked(tomorrow - MINUTE)
+
+
 def test_rules_4_5_after_the_last_attempt_it_has_failed(cast: Cast) -> None:
     callback = promise(cast.support, cast.sam)
     at = DUE

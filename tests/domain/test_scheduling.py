@@ -291,11 +291,13 @@ def test_an_owned_callback_may_lie_exactly_at_the_limit(cast: Cast) -> None:
 
 
 def test_ownership_lasts_for_the_queues_period_from_the_requested_time(cast: Cast) -> None:
+    """Rules §3.1, §3.3."""
     made = make_callback(cast.support, cast.ana, owner_id=cast.ana.pk)
     assert made.ownership_expires_at == made.requested_at + timedelta(days=1)
 
 
 def test_ownership_may_be_switched_off(cast: Cast) -> None:
+    """Rules §3.1."""
     queue = make_queue("Free", ownership_enabled=False)
     queue.members.add(cast.ana.pk)
     assert "ownership.disabled" in refusal(wish(queue, owner_id=cast.ana.pk), cast)

@@ -573,3 +573,17 @@ def test_numbers_of_contact_lists_are_read_in_any_notation(cast: Cast, enter: En
     client.post(address, british)
     assert barred.entries.filter(phone_number="+442079460018").exists()
     assert client.post(address_of(barred, "delete"), {"post": "yes"}).status_code == 403
+
+
+def test_rules_3_5_the_two_settings_of_ownership_stand_together(cast: Cast, enter: Enter) -> None:
+    """So that an admin sees the promise that is being made."""
+    address = f"/admin/callbacks/queue/{cast.support.pk}/change/"
+    page = enter(cast.ada).get(address).content.decode()
+    row = page.split("field-when_owner_cannot")[1].split("</fieldset>")[0]
+    assert (
+        "field-on_expiry" in page.split("field-when_owner_cannot")[0].rsplit("form-row", 1)[1] + row
+    )
+    for choice in ("Keep waiting for the owner", "Reassign to a peer, else the team lead",
+                   "Disconnect: the promise expires", "Return it to the queue"):  # fmt: skip
+        assert choice in row or choice in page
+    assert "it may go to a peer or keep waiting" in " ".join(page.split())

@@ -324,3 +324,24 @@ def test_a_call_that_ends_between_two_statements_breaks_no_page(cast: Cast, ente
     Attempt.objects.update(ended_at=now(), was_interrupted=True)
     for address in ("/", "/now", "/now?large=1", "/callbacks"):
         assert client.get(address).status_code == 200
+
+
+def test_a_presence_that_an_admin_changes_has_the_same_effects(cast: Cast, enter: Enter) -> None:
+    callback = ringing(cast, cast.ana)
+    fields = {"team": str(cast.ana.agent.team_id), "presence": "break"}
+    address = f"/admin/callbacks/agent/{cast.ana.pk}/change/"
+    assert enter(cast.ada).post(address, fields).status_code == 302
+    callback.refresh_from_db()
+    assert (callback.status, callback.agent_id) == (Status.WAITING, None)
+    page = enter(cast.ana).get("/").content.decode()
+    assert "Ada Lund changed your presence. Choose On Queue when you are back." in page
+
+
+def test_logging_out_passes_on_what_rings(cast: Cast, enter: Enter) -> None:
+    callback = ringing(cast, cast.ana)
+    assert enter(cast.ana).post("/logout").status_code == 302
+    callback.refresh_from_db()
+    assert callback.agent_id is None
+    assert Agent.objects.get(pk=cast.ana.pk).presence == Presence.OFFLINE
+    assert enter(cast.sam).post("/logout").status_code == 302
+    assert Client().post("/logout").status_code in (200, 302)
