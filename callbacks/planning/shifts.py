@@ -4,7 +4,7 @@ The rows go line by line into a table of this transaction's own, and are looked 
 other and against what is planned already: a file of any size takes the same memory.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -71,8 +71,8 @@ def _put_by(cursor: Any, read: Iterable[Row]) -> int:
     return count
 
 
-def _affected(cursor: Any, statement: str, values: Sequence[Any] = ()) -> int:
-    cursor.execute(statement, values)
+def _affected(cursor: Any, statement: str) -> int:
+    cursor.execute(statement)
     return int(cursor.rowcount)
 
 
