@@ -43,7 +43,7 @@ def hold(
     if version is not None and version != callback.version:
         raise _stale(callback, version)
     if not permits(move, callback.status):
-        raise _ended(callback)
+        raise _ended(callback, move)
     return callback
 
 
@@ -88,7 +88,10 @@ def _told(event: HistoryEvent) -> str:
     return f"{words} ({event.reason})" if event.reason else words
 
 
-def _ended(callback: Callback) -> Ended:
+def _ended(callback: Callback, move: Move) -> Ended:
+    if move == Move.REVIVE:
+        now = callback.get_status_display().lower()
+        return Ended(f"Only an expired promise can be revived, and this one is: {now}.")
     if callback.status == Status.IN_PROGRESS:
         return Ended("The contact is being called right now. Wait for the call to end.")
     if callback.status == Status.OFFERED:

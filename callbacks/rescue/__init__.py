@@ -10,12 +10,14 @@ from callbacks.rescue.contact_lists import (
     recycle,
     reset,
 )
-from callbacks.rescue.reviving import expired_recently, revive
+from callbacks.rescue.reviving import examine_revival, expired_recently, for_now, revive
 
 __all__ = [
     "ListAction",
     "entry_changed",
+    "examine_revival",
     "expired_recently",
+    "for_now",
     "lift",
     "list_switched",
     "mark",

@@ -1,7 +1,9 @@
 """Expired promises, latest first, each with a way to revive it."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib import messages
 from django.db.models import Q
@@ -11,14 +13,18 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from callbacks import access, rescue
-from callbacks.errors import CallbackError, Stale
+from callbacks.errors import CallbackError, Refused, Stale
+from callbacks.lifecycle import Status
 from callbacks.models import Callback, Queue, Role
 from callbacks.models.callback import CallbackQuerySet
+from callbacks.rules import moments
 from callbacks.scheduling import Changes
 from callbacks.scheduling.changing import time_as_typed
 from dashboard.callback.views import by_field, version_of
 from dashboard.entrance import PEOPLE, Request, admits
 from dashboard.rows import rows
+from dashboard.schedule.preview import Preview
+from dashboard.schedule.views import suggestion_taken
 from dashboard.visible import visible
 
 PAGE = 50
@@ -96,31 +102,41 @@ def revival(request: Request, key: uuid.UUID) -> HttpResponse:
     access.require(
         access.may_revive(request.actor, callback), "Only supervisors of the queue revive it."
     )
-    refusal: CallbackError | None = None
-    if request.method == "POST":
-        try:
-            revived = rescue.revive(
-                key,
-                _moment(request.POST),
-                by=request.actor,
-                at=timezone.now(),
-                version=version_of(request),
-                reason=request.POST.get("reason", "")[:2000],
-            )
-        except CallbackError as refused:
-            refusal = refused
-        else:
-            whose = f"{revived.owner} owns it" if revived.owner else f"for {revived.queue}"
-            messages.success(request, f"The promise is revived: {whose}.")
-            return redirect(revived)
-    return _show(request, visible(request, key), refusal)
+    if request.method == "GET":
+        if callback.status != Status.EXPIRED:
+            messages.info(request, "Only an expired promise can be revived; this one is not.")
+            return redirect(callback)
+        return _show(request, callback, _present(callback))
+    if put := suggestion_taken(request.POST):
+        typed = {name: request.POST.get(name, "") for name in request.POST}
+        return _show(request, callback, {**typed, **put, "when": "then"})
+    return _revive(request, callback)
 
 
-def _moment(fields: QueryDict) -> Changes | None:
-    """What the form asks for; ``None`` for as soon as possible."""
+def _revive(request: Request, callback: Callback) -> HttpResponse:
+    at = timezone.now()
+    to = _moment(request.POST, at)
+    try:
+        revived = rescue.revive(
+            callback.pk,
+            to,
+            by=request.actor,
+            at=at,
+            version=version_of(request),
+            reason=request.POST.get("reason", ""),
+        )
+    except CallbackError as refusal:
+        return _show(request, visible(request, callback.pk), request.POST, to, refusal)
+    whose = f"{revived.owner} owns it" if revived.owner else f"for {revived.queue}"
+    messages.success(request, f"The promise is revived: {whose}.")
+    return redirect(revived)
+
+
+def _moment(fields: QueryDict, at: datetime) -> Changes:
+    """What the form asks for."""
     allows = fields.get("allow_outside_hours") == "on"
     if fields.get("when") != "then":
-        return Changes(requested_at=timezone.now(), allow_outside_calling_hours=allows)
+        return rescue.for_now(at, allow_outside_calling_hours=allows)
     fold = fields.get("fold", "")
     return Changes(
         date=fields.get("date", "").strip(),
@@ -131,22 +147,34 @@ def _moment(fields: QueryDict) -> Changes | None:
     )
 
 
-def _show(request: Request, callback: Callback, refusal: CallbackError | None) -> HttpResponse:
-    problems = by_field(refusal)
-    tomorrow = (timezone.now() + timedelta(days=1)).date().isoformat()
-    present = {
+def _present(callback: Callback) -> dict[str, str]:
+    """Now; or the next day at the promised time, on the clocks of the promise."""
+    tomorrow = timezone.now().astimezone(moments.zone(callback.time_zone)) + timedelta(days=1)
+    return {
         "when": "now",
-        "date": tomorrow,
+        "date": tomorrow.date().isoformat(),
         "time": time_as_typed(callback),
         "time_zone": callback.time_zone,
     }
+
+
+def _show(
+    request: Request,
+    callback: Callback,
+    fields: Mapping[str, Any],
+    to: Changes | None = None,
+    refusal: CallbackError | None = None,
+) -> HttpResponse:
+    problems = by_field(refusal)
     context = {
         "row": rows([callback], request, timezone.now())[0],
         "callback": callback,
-        "fields": request.POST or present,
+        "fields": fields,
+        # As the schedule panel's choices read it.
+        "form": {"fold": {"value": fields.get("fold", "")}},
+        "preview": _preview(request, callback, to, refusal) if to else None,
         "problems": problems,
         "others": [message for name, message in problems.items() if name not in FIELDS],
-        "needs_fold": _needs_fold(refusal),
         "stale": refusal if isinstance(refusal, Stale) else None,
         "version": callback.version,
     }
@@ -154,8 +182,14 @@ def _show(request: Request, callback: Callback, refusal: CallbackError | None) -
 
 
 FIELDS = ("date", "time", "time_zone", "reason", "top")
+"""Those with a place of their own for what is wrong with them."""
 
 
-def _needs_fold(refusal: CallbackError | None) -> bool:
-    of = getattr(refusal, "of", None)
-    return bool(of and of("time.ambiguous"))
+def _preview(
+    request: Request, callback: Callback, to: Changes, refusal: CallbackError | None
+) -> Preview:
+    """The times to choose from beside what was refused, and what it would double."""
+    found = rescue.examine_revival(callback, to, by=request.actor, at=timezone.now())
+    if isinstance(refusal, Refused):
+        found.problems[:] = refusal.problems
+    return Preview(found, request.actor, is_submitted=True)
