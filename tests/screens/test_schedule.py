@@ -159,7 +159,7 @@ def test_an_overlap_asks_which_with_offsets(cast: Cast, enter: Enter) -> None:
 
 def next_change(zone: str, *, forward: bool) -> datetime:
     """The next day on which clocks go so, whatever today is."""
-    tz, day = ZoneInfo(zone), datetime.now(UTC)
+    tz, day = ZoneInfo(zone), datetime.now(UTC).replace(hour=12)
     while True:
         a, b = (moment.astimezone(tz).utcoffset() for moment in (day, day + timedelta(days=1)))
         assert a is not None
