@@ -1,10 +1,12 @@
-"""Signs of life for machines."""
+"""Signs of life: for machines, and for whoever looks at a screen."""
 
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from dashboard.entrance import admits_everyone
+from dashboard.entrance import PEOPLE, Request, admits, admits_everyone
+from dashboard.shell import engine_warning
 
 
 @require_safe
@@ -17,3 +19,10 @@ def healthz(request: HttpRequest) -> JsonResponse:
     except DatabaseError:
         return JsonResponse({"status": "no database"}, status=503)
     return JsonResponse({"status": "ok"})
+
+
+@require_safe
+@admits(*PEOPLE)
+def engine(request: Request) -> HttpResponse:
+    """The strip that says when clock or worker are silent, for screens that are open already."""
+    return render(request, "components/strip.html", {"engine_warning": engine_warning()})

@@ -69,5 +69,6 @@ urlpatterns = [
     path("logout", accounts.log_out, name="log-out"),
     path("admin/", admin.site.urls),
     # Machines
+    path("engine", health.engine, name="engine"),
     path("healthz", health.healthz, name="healthz"),
 ]

@@ -1,6 +1,7 @@
 // Live screens. An element says what it shows, and how it is asked for anew:
 //
 //   data-live="mine"                what concerns the person themselves
+//   data-live="engine"              whether clock and worker are heard
 //   data-live="queue"               what concerns their queues; "mine queue" for both
 //   data-live-callback="<id>"       one callback
 //   hx-get="…" hx-trigger="refresh" fetches it; live.js fires the event
@@ -11,7 +12,7 @@
 (() => {
   "use strict";
   const LIVE = "[data-live], [data-live-callback]";
-  const KINDS = ["mine", "queue", "resync", "ping"];
+  const KINDS = ["mine", "queue", "engine", "resync", "ping"];
   const SECOND = 1000;
   const SILENT_AFTER = 25 * SECOND; // two pings were missed
   const POLL_EVERY = 20 * SECOND;

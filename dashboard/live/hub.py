@@ -22,12 +22,17 @@ from dashboard.live.admission import hearers
 from dashboard.live.hearer import Hearer
 from dashboard.live.listening import listen
 from dashboard.live.stream import PING, RESYNC, Stream, event
+from dashboard.shell import engine_warning
 
 logger = logging.getLogger(__name__)
 PING_EVERY = 10.0
 RECHECK_EVERY = 10.0
 """Who is logged out or deactivated hears nothing any more after at most so many seconds."""
 ATTENDANCE_EVERY = 15.0
+WATCH_EVERY = 5.0
+"""How often it is looked whether clock and worker are heard."""
+ENGINE = "engine"
+"""Told to everybody when clock and worker fall silent, or are heard again."""
 GATHERED_WITHIN = 0.02
 """Seconds for which changes are gathered before they are told."""
 MOST_AT_ONCE = 200
@@ -55,6 +60,7 @@ class Hub:
         self._arriving: dict[str, asyncio.Future[Hearer | None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="live")
+        self._is_engine_silent = False
         self.has_ended = False
 
     # --- life ----------------------------------------------------------------------------
@@ -67,6 +73,7 @@ class Hub:
         self._keep(_every(PING_EVERY, self._ping))
         self._keep(_every(RECHECK_EVERY, self._recheck))
         self._keep(_every(ATTENDANCE_EVERY, self._beat))
+        self._keep(_every(WATCH_EVERY, self._watch))
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -199,6 +206,13 @@ class Hub:
                 stream.hearer = hearer
             else:
                 stream.end()
+
+    async def _watch(self) -> None:
+        """The red strip comes and goes by itself, also on screens that nothing else changes."""
+        is_silent = bool(await self._in_thread(_with_connection, engine_warning))
+        if is_silent != self._is_engine_silent:
+            self._is_engine_silent = is_silent
+            self._to_all(ENGINE)
 
     async def _beat(self) -> None:
         present = {uuid.UUID(stream.hearer.user) for stream in self.streams}

@@ -9,7 +9,16 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from callbacks import calls, clock, rescue
-from callbacks.models import Agent, Attempt, Callback, ContactList, Offer, Presence, Queue, User
+from callbacks.models import (
+    Agent,
+    Attempt,
+    Callback,
+    ContactList,
+    Offer,
+    Presence,
+    Queue,
+    User,
+)
 from callbacks.scheduling import hand_over, schedule
 from tests.browser.test_scheduling import check_page, report
 from tests.cast import Cast, by, open_day_and_night, wish_at
