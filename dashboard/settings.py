@@ -90,6 +90,8 @@ QUEUE_CHOICE = env.bool("QUEUE_CHOICE", default=True)
 """Whether agents may choose the queue in the schedule panel (rules §2.1)."""
 REMIND_BEFORE = timedelta(minutes=env.int("REMIND_BEFORE_MINUTES", default=10))
 """How long before their own callback agents are reminded, on screen and by their calendar."""
+ENGINE_SILENT_AFTER = timedelta(seconds=env.int("ENGINE_SILENT_SECONDS", default=60))
+"""After so long without a sign of life from clock and worker, every screen says so."""
 
 # --- the application -------------------------------------------------------------------------
 

@@ -1,9 +1,9 @@
 """What the frame around every page shows: the screens a role may open, presence, the engine's pulse."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -14,7 +14,6 @@ from callbacks.models import Heartbeat, Role
 from callbacks.rules.limits import in_words
 from dashboard.agent.now import now_of
 
-SILENT_AFTER = timedelta(seconds=60)
 STARTED_AT = timezone.now()
 """When this process began to listen: a clock that starts beside it gets as long to be heard."""
 
@@ -65,7 +64,7 @@ def engine_warning() -> str:
     pulse = Heartbeat.objects.filter(part="clock").first()
     heard_at = max(pulse.at, STARTED_AT) if pulse else STARTED_AT
     silence = timezone.now() - heard_at
-    if silence <= SILENT_AFTER:
+    if silence <= settings.ENGINE_SILENT_AFTER:
         return ""
     return (
         f"The clock or its worker has been silent for {in_words(silence)}: callbacks do not fall "
