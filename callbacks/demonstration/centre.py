@@ -106,6 +106,8 @@ def _people(centre: Centre) -> None:
     agents = [
         Agent(
             user=user,
+            # The agent of the guide's own example, whose payload can be sent as it stands.
+            platform_id=names.GUIDES_AGENT if user.username == "ana" else f"platform-{place + 1}",
             # Nobody sits there: On Queue they would only miss what they are offered.
             presence=Presence.AVAILABLE if place < 2 else _presence(centre.random),
             presence_changed_at=centre.now - timedelta(minutes=centre.random.randint(1, 90)),
@@ -175,6 +177,8 @@ def _queue(name: str, place: int) -> Queue:
     ahead, period = ((7, 24), (14, 48), (30, 72), (3, 4), (30, 168))[place % 5]
     return Queue(
         name=name,
+        is_default=place == 0,
+        slot_capacity=(4, 6, None)[place % 3],
         ownership_enabled=name != "Sales",
         schedule_ahead_limit=timedelta(days=ahead),
         ownership_period=timedelta(hours=period),

@@ -63,3 +63,7 @@ def plentiful_number(place: int) -> tuple[str, str]:
     """A number for centres larger than fiction: valid in form, unique for eight million places."""
     start, zone = PLACES[place % 6]
     return f"{start[:5]}{2_000_000 + place // 6}", zone
+
+
+GUIDES_AGENT = "8a9b0c1d-2e3f-4g5h-6i7j-8k9l0m1n2o3p"
+"""An agent's id on the platform, as the guide's example has it: opaque, and no UUID."""

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
@@ -131,6 +132,9 @@ class Callback(Keyed):
     preferred_agent = models.ForeignKey(
         Agent, null=True, blank=True, on_delete=models.PROTECT, related_name="preferred_callbacks"
     )
+
+    skills = ArrayField(models.CharField(max_length=100), default=list, blank=True)
+    """Names of skills that its agent needs beside those that the queue requires."""
 
     reason = models.TextField(blank=True)
     ticket_id = models.CharField(max_length=100, blank=True)

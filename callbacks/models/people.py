@@ -197,6 +197,20 @@ class Agent(models.Model):
         Team, null=True, blank=True, on_delete=models.SET_NULL, related_name="agents"
     )
     skills = models.ManyToManyField(Skill, blank=True, related_name="agents")
+    platform_id = models.CharField(
+        "id on the platform",
+        max_length=100,
+        blank=True,
+        help_text="What the telephony platform calls this agent; programs may use it, too.",
+    )
+    default_queue = models.ForeignKey(
+        "Queue",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="Where programs schedule for this agent when they name no queue.",
+    )
     presence = models.CharField(max_length=16, choices=Presence, default=Presence.OFFLINE)
     presence_changed_at = models.DateTimeField(default=timezone.now, editable=False)
     presence_reason = models.CharField(max_length=200, blank=True, editable=False)
@@ -213,6 +227,12 @@ class Agent(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(presence__in=Presence.values), name="agent_presence_known"
+            ),
+            models.UniqueConstraint(
+                fields=["platform_id"],
+                condition=~Q(platform_id=""),
+                name="agent_platform_id_once",
+                violation_error_message="Another agent has this id on the platform.",
             ),
         ]
 

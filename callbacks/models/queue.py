@@ -46,6 +46,11 @@ class Queue(Keyed):
 
     name = models.CharField(max_length=100, unique=True)
     is_active = models.BooleanField("active", default=True, help_text="Takes new callbacks.")
+    is_default = models.BooleanField(
+        "default queue",
+        default=False,
+        help_text="Gets what programs schedule without naming a queue.",
+    )
     default_region = models.CharField(
         max_length=2,
         default="US",
@@ -82,6 +87,13 @@ class Queue(Keyed):
     maximum_attempts = models.PositiveSmallIntegerField(
         default=3, validators=[MinValueValidator(1), MaxValueValidator(20)]
     )
+    slot_capacity = models.PositiveSmallIntegerField(
+        "callbacks per half hour",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(10_000)],
+        help_text="How many promises fit into each half hour. Empty: any number.",
+    )
     consent_required = models.BooleanField(
         default=False, help_text="Programs, too, must say that the contact agreed to be called."
     )
@@ -112,6 +124,17 @@ class Queue(Keyed):
     class Meta:
         ordering = ["name"]
         constraints = [
+            models.UniqueConstraint(
+                fields=["is_default"],
+                condition=Q(is_default=True),
+                name="queue_one_default",
+                violation_error_message="Another queue is the default one. Untick it there first.",
+            ),
+            models.CheckConstraint(
+                condition=Q(slot_capacity__isnull=True) | Q(slot_capacity__range=(1, 10_000)),
+                name="queue_slot_capacity_in_range",
+                violation_error_message="Between 1 and 10,000 callbacks per half hour.",
+            ),
             models.CheckConstraint(
                 condition=Q(schedule_ahead_limit__range=limits.SCHEDULE_AHEAD_RANGE),
                 name="queue_schedule_ahead_in_range",

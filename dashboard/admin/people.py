@@ -87,7 +87,7 @@ class AgentForm(ImpactForm):
 
     class Meta:
         model = Agent
-        fields = ("team", "skills", "presence")
+        fields = ("team", "skills", "presence", "default_queue", "platform_id")
 
     def clean(self) -> dict[str, Any]:
         """A lead stays in the team."""
@@ -149,7 +149,7 @@ class AgentInline(admin.StackedInline):  # type: ignore[type-arg]
     extra = 0
     can_delete = False
     filter_horizontal = ("skills",)
-    fields = ("confirm_impact", "team", "skills", "presence")
+    fields = ("confirm_impact", "team", "skills", "presence", "default_queue", "platform_id")
 
 
 @admin.register(User)
@@ -230,7 +230,7 @@ class AgentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ("user__name", "user__username")
     form = AgentForm
     filter_horizontal = ("skills",)
-    fields = ("confirm_impact", "team", "skills", "presence")
+    fields = ("confirm_impact", "team", "skills", "presence", "default_queue", "platform_id")
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:

@@ -179,7 +179,10 @@ class QueueAdmin(WithDurations):
     autocomplete_fields = ("members", "supervisors")
     inlines = (CallingHoursInline, HolidayInline)
     fieldsets = (
-        (None, {"fields": ("confirm_impact", "name", "is_active", "default_region")}),
+        (
+            None,
+            {"fields": ("confirm_impact", "name", "is_active", "is_default", "default_region")},
+        ),
         (
             "Ownership limits",
             {
@@ -194,7 +197,10 @@ class QueueAdmin(WithDurations):
                 ),
             },
         ),
-        ("Time", {"fields": ("window_duration", "service_level", "stuck_after")}),
+        (
+            "Time",
+            {"fields": ("window_duration", "slot_capacity", "service_level", "stuck_after")},
+        ),
         ("People", {"fields": ("required_skills", "members", "supervisors")}),
         (
             "Routing",
