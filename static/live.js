@@ -118,8 +118,10 @@
   const likeness = (element) => [element.tagName, element.id, element.name, element.getAttribute("href"), element.closest("form")?.getAttribute("action"), element.textContent.trim()].join("\n");
   let focused = "";
   document.addEventListener("htmx:beforeSwap", (event) => {
-    const element = ours(event);
-    focused = element && element !== document.activeElement && element.contains(document.activeElement) ? likeness(document.activeElement) : "";
+    const [element, active] = [ours(event), document.activeElement];
+    if (element && element !== active && element.contains(active)) focused = likeness(active);
+    // On nothing while the swap before this one settles: that one's focus is still to be given back.
+    else if (active !== document.body) focused = "";
   });
   document.addEventListener("htmx:afterSettle", () => {
     if (!focused || document.activeElement !== document.body) return;
