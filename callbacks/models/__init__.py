@@ -22,6 +22,7 @@ from callbacks.models.people import (
 from callbacks.models.queue import CallingHours, Holiday, Queue
 from callbacks.models.service_level import ServiceLevel
 from callbacks.models.task import Task
+from callbacks.models.webhook import Webhook, WebhookDelivery, WebhookWatch
 
 __all__ = [
     "Agent",
@@ -47,4 +48,7 @@ __all__ = [
     "Task",
     "Team",
     "User",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookWatch",
 ]

@@ -7,7 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
-from django.db.models.functions import Upper
+from django.db.models.functions import Greatest, Upper
 from django.utils import timezone
 
 from callbacks.lifecycle import EDITABLE, ENDED, Status
@@ -19,6 +19,10 @@ from callbacks.rules import limits
 
 OPEN = Q(ended_at__isnull=True)
 """Open, as queries and partial indexes say it: no parameter, so that the planner can match them."""
+
+
+QUIET_SINCE = Greatest("requested_at", "updated_at")
+"""Since when nothing has happened to a due callback: since it was due, or last changed."""
 
 
 AT_HAND = (Status.OFFERED, Status.IN_PROGRESS)
@@ -42,6 +46,20 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
     def overdue(self, at: datetime) -> Self:
         """Open, and the callback window has ended."""
         return self.filter(OPEN, window_ends_at__lt=at)
+
+    def stuck(self, at: datetime) -> Self:
+        """Open, due, and nothing has happened to it for longer than its queue's stuck limit."""
+        return self.quiet().filter(
+            requested_at__lte=at, quiet_since__lt=at - F("queue__stuck_after")
+        )
+
+    def quiet(self) -> Self:
+        """Open ones with ``quiet_since``: when they were due, or last changed."""
+        return self.filter(OPEN).annotate(quiet_since=QUIET_SINCE)
+
+    def breached(self, at: datetime) -> Self:
+        """Open, and the service level's deadline passed before any attempt was made."""
+        return self.filter(OPEN, attempts_made=0, due_by__lt=at)
 
     def unowned(self) -> Self:
         """Open ones that nobody has taken ownership of."""
@@ -224,6 +242,12 @@ class Callback(Keyed):
         ]
         indexes = [
             models.Index(fields=["next_action_at"], condition=OPEN, name="callback_next_look"),
+            # What time makes of open ones: overdue, breached, stuck (rules §5.1).
+            models.Index(fields=["window_ends_at"], condition=OPEN, name="callback_window_ends"),
+            models.Index(
+                fields=["due_by"], condition=OPEN & Q(attempts_made=0), name="callback_due_by"
+            ),
+            models.Index(QUIET_SINCE, condition=OPEN, name="callback_quiet_since"),
             # The order of a queue (rules §4.2), and what waits for one agent.
             models.Index(
                 F("queue"),
