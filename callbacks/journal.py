@@ -3,6 +3,7 @@
 Every verb of the domain ends here. Nothing else writes these two tables.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +37,8 @@ LABELS: Mapping[str, str] = {
     "reason": "Reason",
     "ticket_id": "Ticket",
     "priority": "Priority",
+    "skills": "Skills",
+    "external_data": "External data",
     "is_outside_hours_agreed": "Outside calling hours",
     "due_by": "Due by",
     "tzdata_version": "Zone data",
@@ -91,10 +94,16 @@ def snapshot(callback: Callback, names: Names | None = None) -> dict[str, Any]:
         "reason": callback.reason,
         "ticket_id": callback.ticket_id,
         "priority": callback.priority,
+        "skills": ", ".join(callback.skills),
+        "external_data": _written(callback.external_data),
         "is_outside_hours_agreed": callback.is_outside_hours_agreed,
         "due_by": _stamp(callback.due_by),
         "tzdata_version": callback.tzdata_version,
     }
+
+
+def _written(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=False, sort_keys=True) if data else ""
 
 
 def wall_in_words(callback: Callback) -> str:

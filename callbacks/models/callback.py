@@ -21,6 +21,8 @@ OPEN = Q(ended_at__isnull=True)
 """Open, as queries and partial indexes say it: no parameter, so that the planner can match them."""
 
 
+PICKY = ~Q(skills=[])
+"""Those that ask for skills of their own."""
 AT_HAND = (Status.OFFERED, Status.IN_PROGRESS)
 """With one agent: being rung for it, or on the phone."""
 
@@ -42,6 +44,11 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
     def overdue(self, at: datetime) -> Self:
         """Open, and the callback window has ended."""
         return self.filter(OPEN, window_ends_at__lt=at)
+
+    def stuck(self, at: datetime) -> Self:
+        """Open and due, and nothing happened to it for longer than its queue's limit (rules §5.1)."""
+        since = at - F("queue__stuck_after")
+        return self.filter(OPEN, requested_at__lt=since, updated_at__lt=since)
 
     def unowned(self) -> Self:
         """Open ones that nobody has taken ownership of."""
@@ -232,6 +239,11 @@ class Callback(Keyed):
                 "id",
                 condition=Q(status=Status.WAITING, owner__isnull=True),
                 name="callback_waiting",
+            ),
+            models.Index(
+                fields=["queue"],
+                condition=PICKY & Q(status=Status.WAITING, owner__isnull=True),
+                name="callback_waiting_picky",
             ),
             models.Index(
                 fields=["owner"],
