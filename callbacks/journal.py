@@ -15,6 +15,7 @@ from callbacks.access import Actor
 from callbacks.lifecycle import Status
 from callbacks.models import Callback, HistoryEvent, OutboxMessage
 from callbacks.models.callback import Hold
+from callbacks.models.compiled import insert
 
 What = HistoryEvent.What
 Action = OutboxMessage.Action
@@ -130,9 +131,9 @@ def record(
     """
     entry = Entry(callback, what, before, after, reason, action)
     event = _event(entry, by, at)
-    event.save(force_insert=True)
+    insert(event)
     if action is not None:
-        OutboxMessage.objects.create(callback=callback, event=event, action=action, created_at=at)
+        insert(OutboxMessage(callback=callback, event=event, action=action, created_at=at))
     return event
 
 

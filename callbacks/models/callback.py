@@ -72,9 +72,12 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
         One whose time is already past counts: it is still a promise to the same contact.
         """
         near = limits.DUPLICATE_WITHIN
+        return self.near(phone_number, at + near, requested_at - near, requested_at + near)
+
+    def near(self, phone_number: str, soon: datetime, earliest: datetime, latest: datetime) -> Self:
+        """Open ones for the number until soon, or between these two moments (rules §2.8)."""
         return self.filter(OPEN, phone_number=phone_number).filter(
-            Q(requested_at__lte=at + near)
-            | Q(requested_at__range=(requested_at - near, requested_at + near))
+            Q(requested_at__lte=soon) | Q(requested_at__range=(earliest, latest))
         )
 
     def flagged(self) -> Self:

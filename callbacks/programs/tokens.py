@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef
+from django.db.models import OuterRef, QuerySet
 
 from callbacks.access import Actor
 from callbacks.models import AccessToken, ApiClient
+from callbacks.models.compiled import Compiled
 from callbacks.programs.clients import digest
 
-_queues_of_client = ApiClient.queues.through.objects.filter(apiclient=OuterRef("client"))
 TOKEN_LIFETIME = timedelta(hours=1)
 
 
@@ -26,16 +27,27 @@ def actor_of(token: str, *, at: datetime) -> Actor | None:
 
     One statement. A scope taken from the client is taken from its tokens at once.
     """
-    found = (
-        AccessToken.objects.select_related("client")
-        .annotate(queues=ArraySubquery(_queues_of_client.values("queue")))
-        .filter(digest=digest(token), expires_at__gt=at, client__is_active=True)
-        .first()
-    )
+    found = _LIVE.first(digest=digest(token), at=at)
     if found is None:
         return None
-    scopes = set(found.scopes) & set(found.client.scopes)
-    return Actor.program(found.client, scopes, found.queues)
+    client = ApiClient(**{name: found[f"client__{name}"] for name in OF_CLIENT})
+    return Actor.program(client, set(found["scopes"]) & set(client.scopes), found["queues"])
+
+
+OF_CLIENT = ("id", "name", "scopes", "rate", "burst", "may_call_outside_hours")
+
+
+def _live(digest: str, at: datetime) -> QuerySet[Any, dict[str, Any]]:
+    of_client = ApiClient.queues.through.objects.filter(apiclient=OuterRef("client"))
+    live = AccessToken.objects.filter(digest=digest, expires_at__gt=at, client__is_active=True)
+    wanted = ("scopes", *(f"client__{name}" for name in OF_CLIENT))
+    rows: QuerySet[Any, dict[str, Any]] = live.values(
+        *wanted, queues=ArraySubquery(of_client.values("queue"))
+    )
+    return rows
+
+
+_LIVE = Compiled(_live)
 
 
 def revoke(token: str, client: ApiClient) -> None:

@@ -10,6 +10,7 @@ from callbacks import journal
 from callbacks.access import Actor
 from callbacks.errors import Refused
 from callbacks.models import Agent, Callback
+from callbacks.models.compiled import insert
 from callbacks.rules import moments, ownership
 from callbacks.rules.terms import OwnerFacts
 from callbacks.scheduling import facts
@@ -71,7 +72,7 @@ def _schedule(request: CallbackRequest, *, by: Actor, at: datetime) -> Scheduled
     clear = found.clear()
     assignment = _assign(found, clear)
     callback = _build(found, clear, assignment, by)
-    callback.save(force_insert=True)
+    insert(callback)
     journal.record(
         callback,
         journal.What.SCHEDULED,
