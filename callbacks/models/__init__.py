@@ -19,13 +19,16 @@ from callbacks.models.people import (
     Team,
     User,
 )
+from callbacks.models.program import AccessToken, ApiClient, KeptAnswer, Pace, Scope
 from callbacks.models.queue import CallingHours, Holiday, Queue
 from callbacks.models.service_level import ServiceLevel
 from callbacks.models.task import Task
 from callbacks.models.webhook import Webhook, WebhookDelivery, WebhookWatch
 
 __all__ = [
+    "AccessToken",
     "Agent",
+    "ApiClient",
     "Attempt",
     "Attendance",
     "CalendarFeed",
@@ -36,12 +39,15 @@ __all__ = [
     "Heartbeat",
     "HistoryEvent",
     "Holiday",
+    "KeptAnswer",
     "Offer",
     "OutboxMessage",
     "Outcome",
+    "Pace",
     "Presence",
     "Queue",
     "Role",
+    "Scope",
     "ServiceLevel",
     "Shift",
     "Skill",

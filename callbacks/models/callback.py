@@ -19,12 +19,10 @@ from callbacks.rules import limits
 
 OPEN = Q(ended_at__isnull=True)
 """Open, as queries and partial indexes say it: no parameter, so that the planner can match them."""
-
-
 QUIET_SINCE = Greatest("requested_at", "updated_at")
 """Since when nothing has happened to a due callback: since it was due, or last changed."""
-
-
+PICKY = ~Q(skills=[])
+"""Those that ask for skills of their own."""
 AT_HAND = (Status.OFFERED, Status.IN_PROGRESS)
 """With one agent: being rung for it, or on the phone."""
 
@@ -83,9 +81,12 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
         One whose time is already past counts: it is still a promise to the same contact.
         """
         near = limits.DUPLICATE_WITHIN
+        return self.near(phone_number, at + near, requested_at - near, requested_at + near)
+
+    def near(self, phone_number: str, soon: datetime, earliest: datetime, latest: datetime) -> Self:
+        """Open ones for the number until soon, or between these two moments (rules §2.8)."""
         return self.filter(OPEN, phone_number=phone_number).filter(
-            Q(requested_at__lte=at + near)
-            | Q(requested_at__range=(requested_at - near, requested_at + near))
+            Q(requested_at__lte=soon) | Q(requested_at__range=(earliest, latest))
         )
 
     def flagged(self) -> Self:
@@ -256,6 +257,11 @@ class Callback(Keyed):
                 "id",
                 condition=Q(status=Status.WAITING, owner__isnull=True),
                 name="callback_waiting",
+            ),
+            models.Index(
+                fields=["queue"],
+                condition=PICKY & Q(status=Status.WAITING, owner__isnull=True),
+                name="callback_waiting_picky",
             ),
             models.Index(
                 fields=["owner"],

@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
     """Reversible."""
 
     dependencies = [
-        ("callbacks", "0006_programs"),
+        ("callbacks", "0007_api"),
     ]
 
     operations = [
