@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import models
 
 if TYPE_CHECKING:
-    _TextField = models.TextField["Sealed", "Sealed"]
+    _TextField = models.TextField[Any, Any]
 else:
     _TextField = models.TextField
 
@@ -71,8 +71,8 @@ class EncryptedTextField(_TextField):
     """
 
     if TYPE_CHECKING:
-        _pyi_private_set_type: Sealed
-        _pyi_private_get_type: Sealed
+        _pyi_private_set_type: Any
+        _pyi_private_get_type: Any
 
     def from_db_value(self, value: str | None, *args: object) -> Sealed | None:
         """As the database has it, still sealed."""
