@@ -5,6 +5,7 @@ twice. Nothing is changed.
 """
 
 import json
+import re
 from datetime import date, datetime, time, timedelta
 
 from django.utils.formats import date_format
@@ -12,7 +13,7 @@ from django.utils.formats import date_format
 from callbacks import access
 from callbacks.access import Actor
 from callbacks.errors import Problem
-from callbacks.models import Callback
+from callbacks.models import Callback, Skill
 from callbacks.rules import limits, moments, numbers, ownership, texts
 from callbacks.rules.moments import Moment
 from callbacks.rules.terms import QueueTerms
@@ -37,10 +38,12 @@ def examine(
     """
     found = Examination(request, at, scope)
     _examine_queue(found, by, scope)
-    _examine_moment(found, scope)
     _examine_number(found)
     _examine_contact_zone(found)
+    _examine_moment(found, scope)
     _examine_texts(found)
+    if request.skills:
+        _examine_skills(found)
     if scope.consent:
         _examine_consent(found)
     if found.terms and found.moment:
@@ -61,7 +64,8 @@ def _examine_queue(found: Examination, by: Actor, scope: Scope) -> None:
         if request.queue_id
         else None
     )
-    if sheet is None or (scope.queue and not access.may_create(by, is_member=sheet.is_member)):
+    may_create = sheet and access.may_create(by, is_member=sheet.is_member)
+    if sheet is None or (scope.queue and not may_create):
         found.refuse("invalid.value", "queue", "Choose one of your queues.")
         return
     found.terms, found.owner = sheet.terms, sheet.owner
@@ -75,9 +79,21 @@ def _examine_queue(found: Examination, by: Actor, scope: Scope) -> None:
 
 def _examine_moment(found: Examination, scope: Scope) -> None:
     request = found.request
-    found.moment = _resolve(found) if request.requested_at is None else _at_instant(found)
+    if request.as_soon_as_possible:
+        found.moment = _as_soon_as_possible(found)
+    elif request.requested_at is not None:
+        found.moment = _at_instant(found)
+    else:
+        found.moment = _resolve(found)
     if found.moment and scope.time:
         _examine_distance(found, found.moment)
+
+
+def _as_soon_as_possible(found: Examination) -> Moment:
+    """Now, or when calls may next be made where the contact is (rules §2.10)."""
+    zone = found.contact_time_zone or "UTC"
+    soonest = found.terms.hours.opens_after(found.at, zone) if found.terms else found.at
+    return moments.at_instant(soonest, zone)
 
 
 def _at_instant(found: Examination) -> Moment | None:
@@ -228,9 +244,34 @@ def _examine_texts(found: Examination) -> None:
     _examine_external_data(found)
 
 
+def _examine_skills(found: Examination) -> None:
+    """Skills beside those of the queue: known ones, by their names. One statement."""
+    wanted = dict.fromkeys(found.request.skills)
+    known = {name.lower(): name for name in Skill.objects.values_list("name", flat=True)}
+    unknown = [name for name in wanted if name.lower() not in known]
+    if unknown:
+        named = ", ".join(moments.quoted(name) for name in unknown[:5])
+        found.refuse("invalid.value", "skills", f"There is no skill called {named}.")
+    found.skills = [known[name.lower()] for name in wanted if name.lower() in known]
+
+
 def _examine_external_data(found: Examination) -> None:
-    written = json.dumps(dict(found.request.external_data))
-    if len(written) > texts.EXTERNAL_DATA_BYTES:
+    try:
+        written = json.dumps(dict(found.request.external_data), allow_nan=False)
+    except (ValueError, RecursionError):
+        found.refuse(
+            "invalid.value",
+            "external_data",
+            "External data holds a number that is none, or is nested too deeply.",
+        )
+        return
+    if _depth(written) > texts.EXTERNAL_DATA_DEPTH:
+        found.refuse(
+            "invalid.value",
+            "external_data",
+            f"External data may be nested {texts.EXTERNAL_DATA_DEPTH} levels deep at most.",
+        )
+    elif len(written) > texts.EXTERNAL_DATA_BYTES:
         found.refuse("invalid.value", "external_data", "At most 16 KiB of external data fit here.")
     elif "\\u0000" in written or ("\\ud8" in written.lower() and not _is_text(written)):
         found.refuse(
@@ -238,6 +279,18 @@ def _examine_external_data(found: Examination) -> None:
             "external_data",
             "External data holds a character that cannot be stored.",
         )
+
+
+_TEXTS = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+def _depth(written: str) -> int:
+    """How deeply JSON is nested; brackets within texts are none."""
+    deepest = level = 0
+    for character in _TEXTS.sub("", written):
+        level += (character in "{[") - (character in "}]")
+        deepest = max(deepest, level)
+    return deepest
 
 
 def _is_text(written: str) -> bool:
@@ -255,7 +308,7 @@ def _examine_consent(found: Examination) -> None:
         found.refuse(
             "consent.required",
             "consent",
-            "Ask the contact whether we may call back, and tick this when they agree.",
+            "Ask the contact whether we may call back, and record that they agreed.",
             missing=found.request.consent is None,
         )
 
@@ -264,7 +317,8 @@ def _examine_window(found: Examination, terms: QueueTerms, moment: Moment) -> No
     starts = found.request.window_starts_at or moment.instant - found.request.window_lead
     window = Window(starts, starts + (found.request.window_duration or terms.window_duration))
     found.window = window
-    if problem := window.problem(moment.instant, terms.level):
+    is_new = found.scope.time or found.scope.queue or found.scope.window
+    if is_new and (problem := window.problem(moment.instant, terms.level)):
         found.problems.append(problem)
     zone = found.contact_time_zone or "UTC"
     made_at = found.scope.created_at or found.at
@@ -299,7 +353,8 @@ def _examine_owner(found: Examination, terms: QueueTerms, moment: Moment) -> Non
         found.refuse("invalid.value", ownership.FIELD, "Only agents can own a callback.")
         return
     window = found.window or Window(moment.instant, moment.instant + timedelta(minutes=1))
-    unable = ownership.why_unable(found.owner, terms, window.starts_at, window.ends_at)
+    owner = facts.with_skills(found.owner, found.skills)
+    unable = ownership.why_unable(owner, terms, window.starts_at, window.ends_at)
     found.why_owner_cannot = unable
     if unable and not found.request.falls_back:
         found.refuse(

@@ -1,8 +1,8 @@
 """What the examination needs from the database, fetched in few statements as plain values."""
 
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -134,6 +134,15 @@ def owner_facts(agents: Any, at: datetime, queue_id: Any) -> Any:
             team_lead_id="team__lead_id",
         ),
     )
+
+
+def with_skills(owner: OwnerFacts, skills: Sequence[str]) -> OwnerFacts:
+    """The agent, held to a callback's own skills, too. One statement where it has any."""
+    if not skills:
+        return owner
+    has = set(Skill.objects.filter(agents=owner.id).values_list("name", flat=True))
+    lacking = dict.fromkeys((*owner.lacking_skills, *(s for s in skills if s not in has)))
+    return replace(owner, lacking_skills=tuple(lacking))
 
 
 def of_owners(

@@ -110,8 +110,10 @@ def _able_lead(owner: OwnerFacts, found: Examination, clear: Clear) -> OwnerFact
         return None
     sheet = facts.of_queue(clear.terms.id, owner.team_lead_id, None, found.at)
     lead = sheet.owner if sheet else None
-    window = clear.window
-    if lead is None or ownership.why_unable(lead, clear.terms, window.starts_at, window.ends_at):
+    window = (clear.window.starts_at, clear.window.ends_at)
+    if lead is None:
+        return None
+    if ownership.why_unable(facts.with_skills(lead, found.skills), clear.terms, *window):
         return None
     return lead
 
@@ -138,6 +140,7 @@ def _build(found: Examination, clear: Clear, assignment: Assignment, by: Actor) 
         owner_id=owner_id,
         ownership_expires_at=moment.instant + clear.terms.ownership_period if owner_id else None,
         preferred_agent_id=request.preferred_agent_id,
+        skills=found.skills,
         reason=request.reason.strip(),
         ticket_id=request.ticket_id.strip(),
         conversation_id=request.conversation_id,
