@@ -60,15 +60,12 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
         return self.filter(OPEN, queue=queue_id, owner__isnull=False, requested_at__gt=at + limit)
 
     def duplicates_of(self, phone_number: str, requested_at: datetime, at: datetime) -> Self:
-        """Open ones for the number within 48 hours of now, or of the new time (rules §2.8).
-
-        One whose time is already past counts: it is still a promise to the same contact.
-        """
-        near = limits.DUPLICATE_WITHIN
-        return self.filter(OPEN, phone_number=phone_number).filter(
-            Q(requested_at__lte=at + near)
-            | Q(requested_at__range=(requested_at - near, requested_at + near))
-        )
+        """Open ones for the number which a new one at that time would double (rules §2.8)."""
+        near = Q()
+        for span in limits.duplicate_spans(requested_at, at):
+            begun = Q(requested_at__gte=span.starts_at) if span.starts_at else Q()
+            near |= begun & Q(requested_at__lte=span.ends_at)
+        return self.filter(near, OPEN, phone_number=phone_number)
 
     def flagged(self) -> Self:
         """With ``is_uncallable``: whether a contact list bars the number today (rules §2.9)."""
