@@ -108,15 +108,18 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_tables2",
     "template_partials",
+    "ninja",
     "lucide",
     "csp",
     "axes",
 ]
 MIDDLEWARE = [
+    "dashboard.api.middleware.named",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "dashboard.middleware.private_pages",
+    "dashboard.api.middleware.shaped",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -19,12 +19,15 @@ from callbacks.models.people import (
     Team,
     User,
 )
+from callbacks.models.program import AccessToken, ApiClient, KeptAnswer, Pace, Scope
 from callbacks.models.queue import CallingHours, Holiday, Queue
 from callbacks.models.service_level import ServiceLevel
 from callbacks.models.task import Task
 
 __all__ = [
+    "AccessToken",
     "Agent",
+    "ApiClient",
     "Attempt",
     "Attendance",
     "CalendarFeed",
@@ -35,12 +38,15 @@ __all__ = [
     "Heartbeat",
     "HistoryEvent",
     "Holiday",
+    "KeptAnswer",
     "Offer",
     "OutboxMessage",
     "Outcome",
+    "Pace",
     "Presence",
     "Queue",
     "Role",
+    "Scope",
     "ServiceLevel",
     "Shift",
     "Skill",

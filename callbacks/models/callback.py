@@ -21,6 +21,8 @@ OPEN = Q(ended_at__isnull=True)
 """Open, as queries and partial indexes say it: no parameter, so that the planner can match them."""
 
 
+PICKY = ~Q(skills=[])
+"""Those that ask for skills of their own."""
 AT_HAND = (Status.OFFERED, Status.IN_PROGRESS)
 """With one agent: being rung for it, or on the phone."""
 
@@ -43,6 +45,11 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
         """Open, and the callback window has ended."""
         return self.filter(OPEN, window_ends_at__lt=at)
 
+    def stuck(self, at: datetime) -> Self:
+        """Open and due, and nothing happened to it for longer than its queue's limit (rules §5.1)."""
+        since = at - F("queue__stuck_after")
+        return self.filter(OPEN, requested_at__lt=since, updated_at__lt=since)
+
     def unowned(self) -> Self:
         """Open ones that nobody has taken ownership of."""
         return self.filter(OPEN, owner__isnull=True)
@@ -59,13 +66,11 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
         """Owned and open ones of a queue, further ahead than this limit allows (rules §3.6)."""
         return self.filter(OPEN, queue=queue_id, owner__isnull=False, requested_at__gt=at + limit)
 
-    def duplicates_of(self, phone_number: str, requested_at: datetime, at: datetime) -> Self:
-        """Open ones for the number which a new one at that time would double (rules §2.8)."""
-        near = Q()
-        for span in limits.duplicate_spans(requested_at, at):
-            begun = Q(requested_at__gte=span.starts_at) if span.starts_at else Q()
-            near |= begun & Q(requested_at__lte=span.ends_at)
-        return self.filter(near, OPEN, phone_number=phone_number)
+    def near(self, phone_number: str, soon: datetime, earliest: datetime, latest: datetime) -> Self:
+        """Open ones for the number until soon, or between these two moments (rules §2.8)."""
+        return self.filter(OPEN, phone_number=phone_number).filter(
+            Q(requested_at__lte=soon) | Q(requested_at__range=(earliest, latest))
+        )
 
     def flagged(self) -> Self:
         """With ``is_uncallable``: whether a contact list bars the number today (rules §2.9)."""
@@ -229,6 +234,11 @@ class Callback(Keyed):
                 "id",
                 condition=Q(status=Status.WAITING, owner__isnull=True),
                 name="callback_waiting",
+            ),
+            models.Index(
+                fields=["queue"],
+                condition=PICKY & Q(status=Status.WAITING, owner__isnull=True),
+                name="callback_waiting_picky",
             ),
             models.Index(
                 fields=["owner"],

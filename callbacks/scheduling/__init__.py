@@ -5,7 +5,14 @@ under their locks, and write state, history and outbox in one transaction.
 """
 
 from callbacks.scheduling.cancelling import cancel
-from callbacks.scheduling.changing import Changes, change, examine_change, reschedule
+from callbacks.scheduling.changing import (
+    KEEP,
+    Changes,
+    Keep,
+    change,
+    examine_change,
+    reschedule,
+)
 from callbacks.scheduling.converting import convert, settle_task, take_task
 from callbacks.scheduling.examination import Examination
 from callbacks.scheduling.examining import examine
@@ -15,10 +22,12 @@ from callbacks.scheduling.request import CallbackRequest
 from callbacks.scheduling.scheduling import Assignment, Scheduled, schedule
 
 __all__ = [
+    "KEEP",
     "Assignment",
     "CallbackRequest",
     "Changes",
     "Examination",
+    "Keep",
     "Scheduled",
     "cancel",
     "change",

@@ -78,7 +78,7 @@ def _examine_queue(found: Examination, by: Actor, ask: Lookup) -> None:
     sheet = (
         ask.queue(request.queue_id, request.owner_id, by.id, found.at) if request.queue_id else None
     )
-    may_create = sheet and access.may_create(by, is_member=sheet.is_member)
+    may_create = sheet and access.may_create(by, sheet.terms.id, is_member=sheet.is_member)
     if sheet is None or (scope.queue and not may_create):
         found.refuse("invalid.value", "queue", "Choose one of your queues.")
         return

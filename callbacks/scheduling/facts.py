@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from types import SimpleNamespace
 from typing import Any, Self
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -24,7 +25,9 @@ from callbacks.models import (
     Skill,
     Team,
 )
+from callbacks.models.compiled import Compiled
 from callbacks.rules import calling_hours as hours_rules
+from callbacks.rules import limits
 from callbacks.rules.terms import DEFAULT_LEVEL, OwnerFacts, QueueTerms, ServiceLevelTerms
 
 
@@ -66,34 +69,71 @@ LOOK_AHEAD = timedelta(days=31)
 """How far shifts and holidays are read: no callback lies further ahead."""
 
 
+@dataclass(frozen=True)
+class Reach:
+    """Which holidays and shifts are read."""
+
+    holidays_from: date
+    holidays_until: date
+    shifts_from: datetime
+    shifts_until: datetime
+
+    @classmethod
+    def around(cls, at: datetime) -> "Reach":
+        """All that a decision of this moment (UTC) may need."""
+        first, last = at - timedelta(days=4), at + LOOK_AHEAD * 2
+        return cls(first.date(), last.date(), at - timedelta(days=1), at + LOOK_AHEAD)
+
+
 def of_queue(
     queue_id: uuid.UUID, owner_id: uuid.UUID | None, by_id: uuid.UUID | None, at: datetime
 ) -> QueueFacts | None:
     """The queue's terms, and what decides whether the agent can own there. One statement."""
-    row = (
-        _with_terms(Queue.objects.filter(pk=queue_id), at)
-        .annotate(
-            owner_facts=Subquery(
-                owner_facts(Agent.objects.filter(pk=owner_id), at, queue_id).values("row")
-            ),
-            is_member=Exists(Agent.objects.filter(pk=by_id, queues=OuterRef("pk"))),
-        )
-        .first()
-    )
+    row = _SHEET.first(queue_id=queue_id, owner_id=owner_id, by_id=by_id, **vars(Reach.around(at)))
     if row is None:
         return None
-    found: Any = row
+    found = SimpleNamespace(**row)
     owner = OwnerFacts.from_row(found.owner_facts) if found.owner_facts else None
     return QueueFacts(_terms(found), owner, found.is_member)
 
 
+def _sheet(
+    queue_id: uuid.UUID,
+    owner_id: uuid.UUID,
+    by_id: uuid.UUID,
+    holidays_from: date,
+    holidays_until: date,
+    shifts_from: datetime,
+    shifts_until: datetime,
+) -> Any:
+    reach = Reach(holidays_from, holidays_until, shifts_from, shifts_until)
+    owner = owner_facts(Agent.objects.filter(pk=owner_id), reach, queue_id)
+    return (
+        _with_terms(Queue.objects.filter(pk=queue_id), reach)
+        .annotate(
+            owner_facts=Subquery(owner.values("row")),
+            is_member=Exists(Agent.objects.filter(pk=by_id, queues=OuterRef("pk"))),
+        )
+        .values(*TERMS, "owner_facts", "is_member")
+    )
+
+
+TERMS = (
+    "id", "name", "is_active", "default_region", "window_duration", "consent_required",
+    "ownership_enabled", "schedule_ahead_limit", "ownership_period", "own_level", "general_level",
+    "openings", "days_off",
+)  # fmt: skip
+"""What ``_terms`` reads."""
+_SHEET = Compiled(_sheet)
+
+
 def of_queues(queue_ids: Iterable[uuid.UUID], at: datetime) -> dict[uuid.UUID, QueueTerms]:
     """The terms of many queues. One statement."""
-    rows: Any = _with_terms(Queue.objects.filter(pk__in=set(queue_ids)), at)
+    rows: Any = _with_terms(Queue.objects.filter(pk__in=set(queue_ids)), Reach.around(at))
     return {row.pk: _terms(row) for row in rows}
 
 
-def _with_terms(queues: Any, at: datetime) -> Any:
+def _with_terms(queues: Any, reach: Reach) -> Any:
     return queues.annotate(
         own_level=_level(ServiceLevel.objects.filter(pk=OuterRef("service_level"))),
         general_level=_level(ServiceLevel.objects.for_all_callbacks()),
@@ -105,7 +145,7 @@ def _with_terms(queues: Any, at: datetime) -> Any:
         days_off=ArraySubquery(
             Holiday.objects.filter(
                 Q(queue=OuterRef("pk")) | Q(queue__isnull=True),
-                date__range=(at - timedelta(days=4), at + LOOK_AHEAD * 2),
+                date__range=(reach.holidays_from, reach.holidays_until),
             ).values(row=JSONObject(date="date", name="name"))
         ),
     )
@@ -124,17 +164,17 @@ def _level(levels: Any) -> Subquery:
     )
 
 
-def absences(at: datetime) -> Any:
+def absences(reach: Reach) -> Any:
     """Planned stretches off the queue, as far as callbacks may lie."""
     return Shift.objects.filter(
-        ends_at__gt=at - timedelta(days=1), starts_at__lt=at + LOOK_AHEAD
+        ends_at__gt=reach.shifts_from, starts_at__lt=reach.shifts_until
     ).exclude(activity=Shift.Activity.ON_QUEUE)
 
 
-def owner_facts(agents: Any, at: datetime, queue_id: Any) -> Any:
+def owner_facts(agents: Any, reach: Reach, queue_id: Any) -> Any:
     """The agents with ``row``: what ``OwnerFacts.from_row`` reads, about a queue or a reference to one."""
     lacking = Skill.objects.filter(required_by=queue_id).exclude(agents=OuterRef("pk"))
-    planned = absences(at).filter(agent=OuterRef("pk")).order_by()
+    planned = absences(reach).filter(agent=OuterRef("pk"))
     return agents.annotate(
         is_member=Exists(Queue.objects.filter(pk=queue_id, members=OuterRef("pk"))),
         lacking=ArraySubquery(lacking.values("name")),
@@ -204,7 +244,7 @@ class Staff:
         needed = Skill.objects.filter(required_by__in=queue_ids)
         for queue_id, name in needed.values_list("required_by", "name"):
             staff.required[queue_id].append(name)
-        for shift in absences(at).filter(agent__in=agents):
+        for shift in absences(Reach.around(at)).filter(agent__in=agents):
             staff.absences[shift.agent_id].append((shift.starts_at, shift.ends_at, shift.activity))
         return staff
 
@@ -237,14 +277,14 @@ def of_owners(
     queue_id: uuid.UUID, agent_ids: Iterable[uuid.UUID], at: datetime
 ) -> dict[uuid.UUID, OwnerFacts]:
     """What decides whether these agents can own a callback of the queue. One statement."""
-    agents = owner_facts(Agent.objects.filter(pk__in=set(agent_ids)), at, queue_id)
+    agents = owner_facts(Agent.objects.filter(pk__in=set(agent_ids)), Reach.around(at), queue_id)
     return {key: OwnerFacts.from_row(row) for key, row in agents.values_list("pk", "row")}
 
 
 def _terms(row: Any) -> QueueTerms:
     level = row.own_level or row.general_level
     return QueueTerms(
-        id=row.pk,
+        id=row.id,
         name=row.name,
         is_active=row.is_active,
         default_region=row.default_region,
@@ -282,25 +322,15 @@ def _hours(row: Any) -> hours_rules.CallingHours:
 
 def of_promise(wanted: Wanted, at: datetime) -> PromiseFacts:
     """What speaks against one more promise to this number. One statement, two for a duplicate."""
-    others = Callback.objects.order_by("requested_at")
-    if wanted.leaving_out:
-        others = others.exclude(pk=wanted.leaving_out)
-    row: Any = (
-        Queue.objects.filter(pk=wanted.queue_id)
-        .values(
-            for_number=_first(others.duplicates_of(wanted.phone_number, wanted.requested_at, at)),
-            for_conversation=_first(
-                others.open()
-                .filter(conversation_id=wanted.conversation_id)
-                .exclude(conversation_id="")
-            ),
-            barred_by=Subquery(
-                ContactListEntry.objects.uncallable()
-                .filter(phone_number=wanted.phone_number)
-                .values("contact_list__name")[:1]
-            ),
-        )
-        .first()
+    soon, around = limits.duplicate_spans(wanted.requested_at, at)
+    row: Any = _ABOUT.first(
+        queue_id=wanted.queue_id,
+        phone_number=wanted.phone_number,
+        conversation_id=wanted.conversation_id,
+        soon=soon.ends_at,
+        earliest=around.starts_at,
+        latest=around.ends_at,
+        leaving_out=wanted.leaving_out or NOBODY,
     )
     twin = row["for_number"] or row["for_conversation"]
     existing = Callback.objects.for_display().filter(pk=twin).first() if twin else None
@@ -320,6 +350,32 @@ def open_promises(numbers: Collection[str], conversations: Collection[str]) -> I
         .for_display()
         .order_by("requested_at")
     )
+
+
+NOBODY = uuid.UUID(int=0)
+"""The key of no row."""
+
+
+def _about(
+    queue_id: uuid.UUID,
+    phone_number: str,
+    conversation_id: str,
+    soon: datetime,
+    earliest: datetime,
+    latest: datetime,
+    leaving_out: uuid.UUID,
+) -> Any:
+    others = Callback.objects.order_by("requested_at").exclude(pk=leaving_out)
+    barred = ContactListEntry.objects.uncallable().filter(phone_number=phone_number)
+    in_conversation = others.open().filter(conversation_id=conversation_id)
+    return Queue.objects.filter(pk=queue_id).values(
+        for_number=_first(others.near(phone_number, soon, earliest, latest)),
+        for_conversation=_first(in_conversation.exclude(conversation_id="")),
+        barred_by=Subquery(barred.values("contact_list__name")[:1]),
+    )
+
+
+_ABOUT = Compiled(_about)
 
 
 def _first(callbacks: Any) -> Subquery:

@@ -80,13 +80,17 @@ class Preloaded(Lookup):
         """As asked one by one."""
         key = (queue_id, owner_id, by_id)
         if key not in self._sheets:
-            terms = self.terms.get(queue_id)
-            self._sheets[key] = terms and QueueFacts(
-                terms,
-                self.staff.owner(owner_id, queue_id) if owner_id else None,
-                is_member=by_id is not None and self.staff.is_member(by_id, queue_id),
-            )
+            self._sheets[key] = self._sheet(*key)
         return self._sheets[key]
+
+    def _sheet(
+        self, queue_id: uuid.UUID, owner_id: uuid.UUID | None, by_id: uuid.UUID | None
+    ) -> QueueFacts | None:
+        if (terms := self.terms.get(queue_id)) is None:
+            return None
+        owner = self.staff.owner(owner_id, queue_id) if owner_id else None
+        is_member = by_id is not None and self.staff.is_member(by_id, queue_id)
+        return QueueFacts(terms, owner, is_member)
 
     @cached_property
     def _skills(self) -> Mapping[str, str]:

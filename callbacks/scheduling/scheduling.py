@@ -10,6 +10,7 @@ from callbacks import journal
 from callbacks.access import Actor
 from callbacks.errors import Refused
 from callbacks.models import Callback
+from callbacks.models.compiled import insert
 from callbacks.rules import moments, ownership
 from callbacks.rules.terms import OwnerFacts
 from callbacks.scheduling.examination import EVERYTHING, Clear, Examination
@@ -68,7 +69,7 @@ def _schedule(request: CallbackRequest, *, by: Actor, at: datetime) -> Scheduled
     found = examine(request, by=by, at=at, scope=EVERYTHING, lock=True)
     made = decide(found, by=by)
     if made.is_new:
-        made.callback.save(force_insert=True)
+        insert(made.callback)
         first = first_entry(found, made, by=by)
         journal.record(
             made.callback, first.what, by=by, at=at, before=first.before, after=first.after,
