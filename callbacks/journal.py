@@ -163,7 +163,9 @@ def record_all(entries: Sequence[Entry], *, by: Actor, at: datetime) -> None:
 
 
 def _event(entry: Entry, by: Actor, at: datetime) -> HistoryEvent:
-    before, after = entry.before, entry.after or snapshot(entry.callback)
+    before, after = entry.before, entry.after
+    if after is None:
+        after = snapshot(entry.callback)
     changed = [name for name in after if before.get(name) != after[name]]
     return HistoryEvent(
         callback=entry.callback,

@@ -75,14 +75,6 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
         """Owned and open ones of a queue, further ahead than this limit allows (rules §3.6)."""
         return self.filter(OPEN, queue=queue_id, owner__isnull=False, requested_at__gt=at + limit)
 
-    def duplicates_of(self, phone_number: str, requested_at: datetime, at: datetime) -> Self:
-        """Open ones for the number within 48 hours of now, or of the new time (rules §2.8).
-
-        One whose time is already past counts: it is still a promise to the same contact.
-        """
-        near = limits.DUPLICATE_WITHIN
-        return self.near(phone_number, at + near, requested_at - near, requested_at + near)
-
     def near(self, phone_number: str, soon: datetime, earliest: datetime, latest: datetime) -> Self:
         """Open ones for the number until soon, or between these two moments (rules §2.8)."""
         return self.filter(OPEN, phone_number=phone_number).filter(

@@ -16,6 +16,7 @@ from callbacks.scheduling.changing import (
 from callbacks.scheduling.converting import convert, settle_task, take_task
 from callbacks.scheduling.examination import Examination
 from callbacks.scheduling.examining import examine
+from callbacks.scheduling.many import rehearse_many, schedule_many
 from callbacks.scheduling.ownership import give_up_ownership, hand_over, take_ownership
 from callbacks.scheduling.request import CallbackRequest
 from callbacks.scheduling.scheduling import Assignment, Scheduled, schedule
@@ -35,8 +36,10 @@ __all__ = [
     "examine_change",
     "give_up_ownership",
     "hand_over",
+    "rehearse_many",
     "reschedule",
     "schedule",
+    "schedule_many",
     "settle_task",
     "take_ownership",
     "take_task",

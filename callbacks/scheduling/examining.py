@@ -13,13 +13,15 @@ from django.utils.formats import date_format
 from callbacks import access
 from callbacks.access import Actor
 from callbacks.errors import Problem
-from callbacks.models import Callback, Skill
+from callbacks.models import Callback
 from callbacks.rules import limits, moments, numbers, ownership, texts
 from callbacks.rules.moments import Moment
 from callbacks.rules.terms import QueueTerms
 from callbacks.rules.windows import Window
 from callbacks.scheduling import facts
 from callbacks.scheduling.examination import EVERYTHING, Examination, Scope
+from callbacks.scheduling.facts import Wanted
+from callbacks.scheduling.lookups import ONE_BY_ONE, Lookup
 from callbacks.scheduling.request import CallbackRequest
 
 
@@ -36,14 +38,30 @@ def examine(
     Two statements, one more with ``lock``, which keeps everybody else from deciding about this
     number and interaction until the caller's transaction ends, and one more for a duplicate.
     """
+    found = examine_alone(request, by=by, at=at, scope=scope)
+    if lock:
+        facts.lock_promises(keys_of(found))
+    examine_promise(found)
+    return found
+
+
+def examine_alone(
+    request: CallbackRequest,
+    *,
+    by: Actor,
+    at: datetime,
+    scope: Scope = EVERYTHING,
+    ask: Lookup = ONE_BY_ONE,
+) -> Examination:
+    """Find what is wrong with the request by itself, whatever others are promised."""
     found = Examination(request, at, scope)
-    _examine_queue(found, by, scope)
+    _examine_queue(found, by, ask)
     _examine_number(found)
     _examine_contact_zone(found)
     _examine_moment(found, scope)
     _examine_texts(found)
     if request.skills:
-        _examine_skills(found)
+        _examine_skills(found, ask)
     if scope.consent:
         _examine_consent(found)
     if found.terms and found.moment:
@@ -51,18 +69,14 @@ def examine(
         if scope.time or scope.queue:
             _examine_hours(found, found.terms, found.moment)
         if scope.owner:
-            _examine_owner(found, found.terms, found.moment)
-    if scope.promise:
-        _examine_promise(found, scope, lock)
+            _examine_owner(found, found.terms, found.moment, ask)
     return found
 
 
-def _examine_queue(found: Examination, by: Actor, scope: Scope) -> None:
-    request = found.request
+def _examine_queue(found: Examination, by: Actor, ask: Lookup) -> None:
+    request, scope = found.request, found.scope
     sheet = (
-        facts.of_queue(request.queue_id, request.owner_id, by.id, found.at)
-        if request.queue_id
-        else None
+        ask.queue(request.queue_id, request.owner_id, by.id, found.at) if request.queue_id else None
     )
     may_create = sheet and access.may_create(by, sheet.terms.id, is_member=sheet.is_member)
     if sheet is None or (scope.queue and not may_create):
@@ -244,10 +258,10 @@ def _examine_texts(found: Examination) -> None:
     _examine_external_data(found)
 
 
-def _examine_skills(found: Examination) -> None:
-    """Skills beside those of the queue: known ones, by their names. One statement."""
+def _examine_skills(found: Examination, ask: Lookup) -> None:
+    """Skills beside those of the queue: known ones, by their names."""
     wanted = dict.fromkeys(found.request.skills)
-    known = {name.lower(): name for name in Skill.objects.values_list("name", flat=True)}
+    known = ask.skills()
     unknown = [name for name in wanted if name.lower() not in known]
     if unknown:
         named = ", ".join(moments.quoted(name) for name in unknown[:5])
@@ -343,7 +357,7 @@ def _examine_hours(found: Examination, terms: QueueTerms, moment: Moment) -> Non
         found.problems.append(problem)
 
 
-def _examine_owner(found: Examination, terms: QueueTerms, moment: Moment) -> None:
+def _examine_owner(found: Examination, terms: QueueTerms, moment: Moment, ask: Lookup) -> None:
     if found.request.owner_id is None:
         return
     if problem := ownership.problem_with_terms(terms, moment.instant, found.at):
@@ -353,7 +367,7 @@ def _examine_owner(found: Examination, terms: QueueTerms, moment: Moment) -> Non
         found.refuse("invalid.value", ownership.FIELD, "Only agents can own a callback.")
         return
     window = found.window or Window(moment.instant, moment.instant + timedelta(minutes=1))
-    owner = facts.with_skills(found.owner, found.skills)
+    owner = ask.with_skills(found.owner, found.skills)
     unable = ownership.why_unable(owner, terms, window.starts_at, window.ends_at)
     found.why_owner_cannot = unable
     if unable and not found.request.falls_back:
@@ -365,24 +379,34 @@ def _examine_owner(found: Examination, terms: QueueTerms, moment: Moment) -> Non
         )
 
 
-def _examine_promise(found: Examination, scope: Scope, lock: bool) -> None:
-    """Duplicates and uncallable numbers. Where the time is not clear yet, from now on."""
-    if found.terms is None or found.number is None:
-        return
+def keys_of(found: Examination) -> tuple[str, ...]:
+    """What nobody else may decide about at the same time: the number and the interaction."""
+    if wanted := _wanted(found):
+        return wanted.phone_number, wanted.conversation_id
+    return ()
+
+
+def _wanted(found: Examination) -> Wanted | None:
+    """The promise that is asked for; ``None`` where none is, or nothing can be said of it."""
+    if not found.scope.promise or found.terms is None or found.number is None:
+        return None
     conversation = found.request.conversation_id
-    if texts.problem_with(conversation, texts.CONVERSATION):
-        conversation = ""
-    if lock:
-        facts.lock_promises(found.number.e164, conversation)
-    about = facts.of_promise(
+    return Wanted(
         found.terms.id,
         found.number.e164,
-        conversation,
+        "" if texts.problem_with(conversation, texts.CONVERSATION) else conversation,
         found.requested_at or found.at,
-        found.at,
-        scope.leaving_out,
+        found.scope.leaving_out,
     )
-    if about.barred_by and scope.number:
+
+
+def examine_promise(found: Examination, ask: Lookup = ONE_BY_ONE) -> None:
+    """Duplicates and uncallable numbers. Where the time is not clear yet, from now on."""
+    wanted = _wanted(found)
+    if wanted is None:
+        return
+    about = ask.promise(wanted, found.at)
+    if about.barred_by and found.scope.number:
         found.refuse(
             "number.uncallable",
             "phone_number",

@@ -1,11 +1,12 @@
 """What the examination needs from the database, fetched in few statements as plain values."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
@@ -22,11 +23,24 @@ from callbacks.models import (
     ServiceLevel,
     Shift,
     Skill,
+    Team,
 )
 from callbacks.models.compiled import Compiled
 from callbacks.rules import calling_hours as hours_rules
 from callbacks.rules import limits
 from callbacks.rules.terms import DEFAULT_LEVEL, OwnerFacts, QueueTerms, ServiceLevelTerms
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A promise that is asked for, as far as others can speak against it."""
+
+    queue_id: uuid.UUID
+    phone_number: str
+    conversation_id: str
+    requested_at: datetime
+    leaving_out: uuid.UUID | None = None
+    """The callback being edited, which is not its own duplicate."""
 
 
 @dataclass(frozen=True)
@@ -150,17 +164,22 @@ def _level(levels: Any) -> Subquery:
     )
 
 
+def absences(reach: Reach) -> Any:
+    """Planned stretches off the queue, as far as callbacks may lie."""
+    return Shift.objects.filter(
+        ends_at__gt=reach.shifts_from, starts_at__lt=reach.shifts_until
+    ).exclude(activity=Shift.Activity.ON_QUEUE)
+
+
 def owner_facts(agents: Any, reach: Reach, queue_id: Any) -> Any:
     """The agents with ``row``: what ``OwnerFacts.from_row`` reads, about a queue or a reference to one."""
     lacking = Skill.objects.filter(required_by=queue_id).exclude(agents=OuterRef("pk"))
-    absences = Shift.objects.filter(
-        agent=OuterRef("pk"), ends_at__gt=reach.shifts_from, starts_at__lt=reach.shifts_until
-    ).exclude(activity=Shift.Activity.ON_QUEUE)
+    planned = absences(reach).filter(agent=OuterRef("pk"))
     return agents.annotate(
         is_member=Exists(Queue.objects.filter(pk=queue_id, members=OuterRef("pk"))),
         lacking=ArraySubquery(lacking.values("name")),
         absences=ArraySubquery(
-            absences.values(
+            planned.values(
                 row=JSONObject(**{"from": "starts_at", "to": "ends_at", "what": "activity"})
             )
         ),
@@ -181,8 +200,77 @@ def with_skills(owner: OwnerFacts, skills: Sequence[str]) -> OwnerFacts:
     if not skills:
         return owner
     has = set(Skill.objects.filter(agents=owner.id).values_list("name", flat=True))
+    return lacking_also(owner, skills, has)
+
+
+def lacking_also(owner: OwnerFacts, skills: Sequence[str], has: Collection[str]) -> OwnerFacts:
+    """The agent, who has these skills, held to those of a callback, too."""
     lacking = dict.fromkeys((*owner.lacking_skills, *(s for s in skills if s not in has)))
     return replace(owner, lacking_skills=tuple(lacking))
+
+
+@dataclass
+class Staff:
+    """Many agents and queues: who takes callbacks where, with which skills, and when not."""
+
+    agents: dict[uuid.UUID, Agent]
+    members: set[tuple[uuid.UUID, uuid.UUID]]
+    """Pairs of agent and queue."""
+    skills: dict[uuid.UUID, set[str]]
+    required: dict[uuid.UUID, list[str]]
+    absences: dict[uuid.UUID, list[tuple[datetime, datetime, str]]]
+
+    @classmethod
+    def of(
+        cls,
+        queue_ids: Collection[uuid.UUID],
+        owner_ids: Collection[uuid.UUID],
+        other_ids: Collection[uuid.UUID],
+        at: datetime,
+    ) -> Self:
+        """These agents, the owners with their team leads, in these queues. Five statements."""
+        agents = {
+            agent.pk: agent
+            for agent in Agent.objects.filter(
+                Q(pk__in={*owner_ids, *other_ids})
+                | Q(pk__in=Team.objects.filter(agents__in=owner_ids).values("lead"))
+            ).select_related("user", "team")
+        }
+        staff = cls(agents, set(), defaultdict(set), defaultdict(list), defaultdict(list))
+        memberships = Queue.members.through.objects.filter(queue__in=queue_ids, agent__in=agents)
+        staff.members = set(memberships.values_list("agent_id", "queue_id"))
+        for agent_id, name in Skill.objects.filter(agents__in=agents).values_list("agents", "name"):
+            staff.skills[agent_id].add(name)
+        needed = Skill.objects.filter(required_by__in=queue_ids)
+        for queue_id, name in needed.values_list("required_by", "name"):
+            staff.required[queue_id].append(name)
+        for shift in absences(Reach.around(at)).filter(agent__in=agents):
+            staff.absences[shift.agent_id].append((shift.starts_at, shift.ends_at, shift.activity))
+        return staff
+
+    def is_member(self, agent_id: uuid.UUID, queue_id: uuid.UUID) -> bool:
+        """Whether the agent takes callbacks in the queue."""
+        return (agent_id, queue_id) in self.members
+
+    def skills_of(self, agent_id: uuid.UUID) -> Collection[str]:
+        """What the agent can do."""
+        return self.skills.get(agent_id, set())
+
+    def owner(self, agent_id: uuid.UUID, queue_id: uuid.UUID) -> OwnerFacts | None:
+        """What decides whether the agent can own there; ``None`` for who is no agent."""
+        agent = self.agents.get(agent_id)
+        if agent is None:
+            return None
+        has = self.skills_of(agent_id)
+        return OwnerFacts(
+            id=agent.pk,
+            name=agent.user.name,
+            is_active=agent.user.is_active,
+            is_member=self.is_member(agent_id, queue_id),
+            lacking_skills=tuple(s for s in self.required.get(queue_id, ()) if s not in has),
+            absences=tuple(self.absences.get(agent_id, ())),
+            team_lead_id=agent.team.lead_id if agent.team else None,
+        )
 
 
 def of_owners(
@@ -232,29 +320,35 @@ def _hours(row: Any) -> hours_rules.CallingHours:
     )
 
 
-def of_promise(
-    terms_id: uuid.UUID,
-    phone_number: str,
-    conversation_id: str,
-    requested_at: datetime,
-    at: datetime,
-    leaving_out: uuid.UUID | None,
-) -> PromiseFacts:
+def of_promise(wanted: Wanted, at: datetime) -> PromiseFacts:
     """What speaks against one more promise to this number. One statement, two for a duplicate."""
-    near = limits.DUPLICATE_WITHIN
+    soon, around = limits.duplicate_spans(wanted.requested_at, at)
     row: Any = _ABOUT.first(
-        queue_id=terms_id,
-        phone_number=phone_number,
-        conversation_id=conversation_id,
-        soon=at + near,
-        earliest=requested_at - near,
-        latest=requested_at + near,
-        leaving_out=leaving_out or NOBODY,
+        queue_id=wanted.queue_id,
+        phone_number=wanted.phone_number,
+        conversation_id=wanted.conversation_id,
+        soon=soon.ends_at,
+        earliest=around.starts_at,
+        latest=around.ends_at,
+        leaving_out=wanted.leaving_out or NOBODY,
     )
     twin = row["for_number"] or row["for_conversation"]
     existing = Callback.objects.for_display().filter(pk=twin).first() if twin else None
     return PromiseFacts(
         existing, is_same_number=bool(row["for_number"]), barred_by=row["barred_by"]
+    )
+
+
+def open_promises(numbers: Collection[str], conversations: Collection[str]) -> Iterable[Callback]:
+    """The open callbacks to any of these numbers, or of any of these interactions. One statement."""
+    return (
+        Callback.objects.open()
+        .filter(
+            Q(phone_number__in=list(numbers))
+            | Q(conversation_id__in=[name for name in conversations if name])
+        )
+        .for_display()
+        .order_by("requested_at")
     )
 
 
@@ -288,7 +382,7 @@ def _first(callbacks: Any) -> Subquery:
     return Subquery(callbacks.values("pk")[:1])
 
 
-def lock_promises(*keys: str) -> None:
+def lock_promises(keys: Iterable[str]) -> None:
     """Let nobody else decide about these numbers and conversations until this transaction ends.
 
     Taken in one order by everyone, so that two requests can never wait for each other; 64 requests
