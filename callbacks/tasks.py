@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from callbacks import calls, clock, webhooks
+from callbacks import calls, clock, imports, webhooks
 
 
 @shared_task
@@ -37,3 +37,15 @@ def watch_for_webhooks() -> None:
 def prune_webhooks() -> None:
     """What was delivered a month ago is forgotten."""
     webhooks.prune(timezone.now())
+
+
+@shared_task
+def go_on_with_imports() -> None:
+    """Imports that are under way and that nobody is at go on where they stopped."""
+    imports.go_on()
+
+
+@shared_task
+def prune_imports() -> None:
+    """Files of imports that ended a day ago are deleted, with their rejected rows."""
+    imports.prune(timezone.now())

@@ -36,6 +36,16 @@ app.conf.beat_schedule = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
+    "imports go on": {
+        "task": "callbacks.tasks.go_on_with_imports",
+        "schedule": 1.0,
+        "options": {"expires": 2},
+    },
+    "files of imports are deleted": {
+        "task": "callbacks.tasks.prune_imports",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "what was told long ago is forgotten": {
         "task": "callbacks.tasks.prune_webhooks",
         "schedule": 3600.0,

@@ -14,7 +14,6 @@ from django.db import IntegrityError, transaction
 from callbacks import journal
 from callbacks.access import Actor
 from callbacks.errors import Refused
-from callbacks.models import Callback
 from callbacks.models.compiled import insert_all
 from callbacks.scheduling import facts
 from callbacks.scheduling.examination import Examination
