@@ -11,6 +11,7 @@ from dashboard.api import tokens
 from dashboard.api.api import api
 from dashboard.calendar import views as calendar
 from dashboard.callback import views as callback
+from dashboard.imports import views as imports
 from dashboard.schedule import views as schedule
 from dashboard.supervisor import contact_lists, expired
 from dashboard.tasks import views as tasks
@@ -63,6 +64,11 @@ urlpatterns = [
         contact_lists.recycling,
         name="contact-list-recycle",
     ),
+    path("import", imports.index, name="imports"),
+    path("import/<uuid:key>", imports.page, name="import"),
+    path("import/<uuid:key>/start", imports.start, name="import-start"),
+    path("import/<uuid:key>/cancel", imports.cancel, name="import-cancel"),
+    path("import/<uuid:key>/rejects.csv", imports.rejects, name="import-rejects"),
     # Calendars
     path("calendar", calendar.page, name="calendar"),
     path("calendar/<str:secret>.ics", calendar.calendar_feed, name="calendar-feed"),
