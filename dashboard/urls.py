@@ -35,6 +35,7 @@ urlpatterns = [
     path("time-zones", schedule.time_zones, name="time-zones"),
     # Callbacks
     path("callbacks", callback.index, name="callbacks"),
+    path("callbacks.csv", callback.export, name="callbacks-csv"),
     path("callbacks/<uuid:key>", callback.page, name="callback"),
     path("callbacks/<uuid:key>/change", callback.change, name="callback-change"),
     path(

@@ -4,7 +4,8 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import BinaryIO
+from functools import partial
+from typing import IO
 
 from django.core.files import File
 from django.db import transaction
@@ -38,7 +39,7 @@ class Choice:
     is_consent_given: bool = False
 
 
-def upload(file: BinaryIO, name: str, *, by: Actor, at: datetime) -> CallbackImport:
+def upload(file: IO[bytes], name: str, *, by: Actor, at: datetime) -> CallbackImport:
     """Keep a file to be imported, its columns guessed; raises ``FileRefused`` for what is none."""
     access.require(access.may_import(by), "Supervisors and admins import callbacks.")
     sheet = opening.examine(file)
@@ -167,9 +168,9 @@ def prune(at: datetime) -> int:
             if not job.is_over:
                 end(job, State.CANCELLED, at, failure="Nobody went on with it for a day.")
             job.rejects.all().delete()
-            file, job.file = job.file, ""
+            transaction.on_commit(partial(job.file.storage.delete, job.file.name))
+            job.file = ""
             job.save(update_fields=["file"])
-            transaction.on_commit(lambda file=file: file.storage.delete(file.name))
         done += 1
     return done
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import BinaryIO
+from typing import IO
 
 from callbacks.errors import CallbackError
 from callbacks.rules import sheets
@@ -41,7 +41,7 @@ class Sheet:
     rows: int
 
 
-def examine(file: BinaryIO) -> Sheet:
+def examine(file: IO[bytes]) -> Sheet:
     """How to read the file, after one look at all of it; raises ``FileRefused``."""
     encoding = _encoding(file)
     try:
@@ -50,7 +50,7 @@ def examine(file: BinaryIO) -> Sheet:
         raise FileRefused(f"{wrong} {_NO_CSV}") from wrong
 
 
-def _examine(file: BinaryIO, encoding: str) -> Sheet:
+def _examine(file: IO[bytes], encoding: str) -> Sheet:
     lines = _lines(file, encoding)
     above, delimiter, first = _first_line(lines)
     found = sheets.records(chain([first], lines), delimiter, above)
@@ -64,7 +64,7 @@ def _examine(file: BinaryIO, encoding: str) -> Sheet:
     return Sheet(encoding, delimiter, above + 1, names, rows)
 
 
-def records(file: BinaryIO, sheet: Sheet) -> Iterator[tuple[int, list[str] | str]]:
+def records(file: IO[bytes], sheet: Sheet) -> Iterator[tuple[int, list[str] | str]]:
     """Each row with the line on which it begins: its values, or why it cannot be read."""
     lines = _lines(file, sheet.encoding)
     above = sheet.header_line - 1
@@ -83,7 +83,7 @@ def _as_meant(values: list[str], width: int) -> list[str]:
 # --- what it is written in ----------------------------------------------------------------------
 
 
-def _encoding(file: BinaryIO) -> str:
+def _encoding(file: IO[bytes]) -> str:
     file.seek(0, io.SEEK_END)
     if (size := file.tell()) > LARGEST:
         raise FileRefused(
@@ -104,7 +104,7 @@ def _encoding(file: BinaryIO) -> str:
     return "utf-8-sig" if _is_utf8(file) else "cp1252"
 
 
-def _is_utf8(file: BinaryIO) -> bool:
+def _is_utf8(file: IO[bytes]) -> bool:
     """Whether it is UTF-8, if not in every line: then those lines are rejected one by one."""
     file.seek(0)
     text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
@@ -119,7 +119,7 @@ def _is_utf8(file: BinaryIO) -> bool:
     return good >= bad
 
 
-def _lines(file: BinaryIO, encoding: str) -> Iterator[str]:
+def _lines(file: IO[bytes], encoding: str) -> Iterator[str]:
     file.seek(0)
     errors = "replace" if encoding.startswith("utf-16") else "surrogateescape"
     text = io.TextIOWrapper(file, encoding, errors=errors, newline="")

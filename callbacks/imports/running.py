@@ -42,6 +42,7 @@ ANALYZE_AFTER = 20_000
 SLICE_SECONDS = 20
 """Then the process is free for others; the next look goes on."""
 Clock = Callable[[], datetime]
+Tell = Callable[[CallbackImport], object]
 log = logging.getLogger(__name__)
 
 
@@ -53,12 +54,18 @@ def go_on(now: Clock = timezone.now) -> None:
 
 
 def go_on_with(
-    job: CallbackImport, now: Clock = timezone.now, seconds: float = SLICE_SECONDS
+    job: CallbackImport,
+    now: Clock = timezone.now,
+    seconds: float = SLICE_SECONDS,
+    tell: Tell = bool,
 ) -> bool:
-    """Go on with one import for so long at most; whether this process was the one to do it."""
+    """Go on with one import for so long at most; whether this process was the one to do it.
+
+    ``tell`` hears after each chunk how far it is.
+    """
     with _alone(job) as is_alone:
         if is_alone:
-            _go_on(job.pk, now, time.monotonic() + seconds)
+            _go_on(job.pk, now, time.monotonic() + seconds, tell)
     return is_alone
 
 
@@ -76,12 +83,12 @@ def _alone(job: CallbackImport) -> Iterator[bool]:
                 cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 1947))", [name])
 
 
-def _go_on(job_id: uuid.UUID, now: Clock, until: float) -> None:
+def _go_on(job_id: uuid.UUID, now: Clock, until: float, tell: Tell) -> None:
     job = CallbackImport.objects.select_related("created_by").get(pk=job_id)
     if not job.is_under_way:
         return
     try:
-        _work(job, now, until)
+        _work(job, now, until, tell)
     except (OperationalError, InterfaceError):
         raise  # the database is away: whoever looks next goes on
     except FileNotFoundError:
@@ -91,7 +98,7 @@ def _go_on(job_id: uuid.UUID, now: Clock, until: float) -> None:
         _fail(job_id, now(), "Something broke. What is in stays in; upload the file again.")
 
 
-def _work(job: CallbackImport, now: Clock, until: float) -> None:
+def _work(job: CallbackImport, now: Clock, until: float, tell: Tell) -> None:
     by = Actor.person(job.created_by)
     if not access.may_import(by):
         _fail(job.pk, now(), f"{by.name} may not import callbacks any more.")
@@ -103,6 +110,7 @@ def _work(job: CallbackImport, now: Clock, until: float) -> None:
         while chunk := [reader.row(line, values) for line, values in islice(waiting, AT_ONCE)]:
             if not _take(job, chunk, by, now()):
                 return
+            tell(job)
             if job.rows_done % ANALYZE_AFTER == 0:
                 _analyze()
             if time.monotonic() > until:

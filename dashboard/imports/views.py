@@ -17,6 +17,7 @@ from callbacks.imports import Choice, FileRefused
 from callbacks.models import CallbackImport, Role
 from callbacks.rules import moments
 from dashboard.entrance import Request, admits
+from dashboard.exporting import as_download
 
 IMPORTERS = (Role.SUPERVISOR, Role.ADMIN)
 FORMER = 25
@@ -159,8 +160,4 @@ def rejects(request: Request, key: uuid.UUID) -> StreamingHttpResponse:
     """The rejected rows with their reasons, as a file that can be corrected and uploaded again."""
     job = _visible(request, key)
     log.info("%s downloaded %d rejects of import %s", request.actor.id, job.rows_bad, key)
-    answer = StreamingHttpResponse(
-        imports.rejects_as_csv(job), content_type="text/csv; charset=utf-8"
-    )
-    answer["Content-Disposition"] = f'attachment; filename="rejected-{job.created_at:%Y-%m-%d}.csv"'
-    return answer
+    return as_download(f"rejected-{job.created_at:%Y-%m-%d}.csv", imports.rejects_as_csv(job))

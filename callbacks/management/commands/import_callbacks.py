@@ -18,8 +18,8 @@ DATE_FORMATS = {
     "DD/MM/YYYY": CallbackImport.DateFormat.DAY_FIRST,
     "MM/DD/YYYY": CallbackImport.DateFormat.MONTH_FIRST,
 }
-AT_A_TIME = 0.5
-"""Seconds between two lines of progress."""
+LOOK_AGAIN = 0.5
+"""Seconds, while a worker is at it."""
 
 
 class Command(BaseCommand):
@@ -80,12 +80,15 @@ class Command(BaseCommand):
     def _finish(self, job: CallbackImport) -> None:
         """Work at it, or watch the worker that was quicker, until it is over."""
         while job.is_under_way:
-            if not imports.go_on_with(job, seconds=AT_A_TIME):
-                time.sleep(AT_A_TIME)
+            if not imports.go_on_with(job, tell=self._tell_progress):
+                time.sleep(LOOK_AGAIN)
             job.refresh_from_db()
-            if self.stderr.isatty():
-                said = f"\r{job.rows_done:,} of {job.rows:,} rows ({job.percent} %)"
-                self.stderr.write(said, ending="" if job.is_under_way else "\n")
+            self._tell_progress(job)
+
+    def _tell_progress(self, job: CallbackImport) -> None:
+        if self.stderr.isatty():
+            said = f"\r{job.rows_done:,} of {job.rows:,} rows ({job.percent} %)"
+            self.stderr.write(said, ending="" if job.rows_done < job.rows else "\r")
 
     def _tell(self, job: CallbackImport, options: dict[str, Any]) -> None:
         if options["json"]:
