@@ -404,7 +404,7 @@ def _plain_inserts(clients: int, seconds: float) -> float:
 
 # --- import -----------------------------------------------------------------------------------
 
-PLACES = (("+4420", "Europe/London"), ("+1212", "America/New_York"), ("+4930", "Europe/Berlin"))
+PLACES = (("+3317", "Europe/Paris"), ("+3491", "Europe/Madrid"), ("+3120", "Europe/Amsterdam"))
 OPEN_EVERY_DAY = ("DELETE FROM callbacks_callinghours", "DELETE FROM callbacks_holiday")
 FLOOR_TABLE = "CREATE TABLE bench_floor (LIKE callbacks_callback INCLUDING ALL)"
 
@@ -445,7 +445,7 @@ def _write_rows(file: Path, count: int) -> None:
         out.write("phone,date,time,time zone,name,queue,reason\n")
         for place in range(count):
             prefix, zone = PLACES[place % 3]
-            number = f"{prefix}{'' if prefix == '+1212' else '7'}{2_000_000 + place}"
+            number = f"{prefix}{2_000_000 + place}"
             day = today + timedelta(days=2 + place % 21)
             at = f"{9 + place % 8:02}:{place % 60:02}"
             row = f"{number},{day:%Y-%m-%d},{at},{zone},Name {place},{queue},Router does not start"

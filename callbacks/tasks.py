@@ -42,7 +42,8 @@ def prune_webhooks() -> None:
 @shared_task
 def go_on_with_imports() -> None:
     """Imports that are under way and that nobody is at go on where they stopped."""
-    imports.go_on()
+    if imports.go_on():
+        go_on_with_imports.apply_async(expires=10)
 
 
 @shared_task

@@ -168,7 +168,7 @@ def prune(at: datetime) -> int:
             if not job.is_over:
                 end(job, State.CANCELLED, at, failure="Nobody went on with it for a day.")
             job.rejects.all().delete()
-            transaction.on_commit(partial(job.file.storage.delete, job.file.name))
+            transaction.on_commit(partial(job.file.storage.delete, str(job.file.name)))
             job.file = ""
             job.save(update_fields=["file"])
         done += 1

@@ -39,18 +39,22 @@ State = CallbackImport.State
 AT_ONCE = 500
 ANALYZE_AFTER = 20_000
 """Rows after which the planner should know how many there are now."""
-SLICE_SECONDS = 20
-"""Then the process is free for others; the next look goes on."""
+SLICE_SECONDS = 2
+"""Then the process is free for what fell due meanwhile, and the rest waits behind it."""
 Clock = Callable[[], datetime]
 Tell = Callable[[CallbackImport], object]
 log = logging.getLogger(__name__)
 
 
-def go_on(now: Clock = timezone.now) -> None:
-    """Go on with every import that is under way and that nobody is at, for the time of a slice."""
-    until = time.monotonic() + SLICE_SECONDS
-    for job in CallbackImport.objects.under_way():
-        go_on_with(job, now, until - time.monotonic())
+def go_on(now: Clock = timezone.now, seconds: float = SLICE_SECONDS) -> bool:
+    """Go on for a slice with every import that nobody is at; whether something of them is left."""
+    until = time.monotonic() + seconds
+    mine = [
+        job.pk
+        for job in CallbackImport.objects.under_way()
+        if go_on_with(job, now, until - time.monotonic())
+    ]
+    return CallbackImport.objects.under_way().filter(pk__in=mine).exists()
 
 
 def go_on_with(

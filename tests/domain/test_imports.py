@@ -420,6 +420,17 @@ def test_who_cancels_keeps_what_is_in(cast: Cast) -> None:
     assert (job.state, job.rows_done, Callback.objects.count()) == (State.CANCELLED, 500, 500)
 
 
+def test_a_slice_of_work_leaves_the_rest_to_the_next_one(cast: Cast) -> None:
+    rows = [{**GOOD, "phone": number(n)} for n in range(700)]
+    for half in (rows[:600], rows[600:]):
+        imports.start(upload(cast, table(half)).pk, by=by(cast.sam), at=NOW)
+    assert imports.go_on(lambda: NOW, seconds=0) is True
+    assert Callback.objects.count() == 600, "500 of the first, and the second whole"
+    assert imports.go_on(lambda: NOW) is False
+    assert Callback.objects.count() == 700
+    assert not CallbackImport.objects.exclude(state=State.DONE).exists()
+
+
 def test_who_may_not_import_any_more_does_not(cast: Cast) -> None:
     job = upload(cast, table([GOOD]))
     job = imports.start(job.pk, by=by(cast.sam), at=NOW)
@@ -491,7 +502,7 @@ def test_killed_again_and_again_and_with_two_at_once_nothing_is_lost_or_doubled(
     job = upload(cast, table(rows))
     imports.start(job.pk, by=by(cast.sam), at=NOW)
     seen = []
-    for wait in (0.25, 0.45):
+    for late in (0.06, 0.11):
         with worker(tmp_path) as first:
             assert first.stdout is not None
             assert first.stdout.readline() == "at it\n"
@@ -499,7 +510,7 @@ def test_killed_again_and_again_and_with_two_at_once_nothing_is_lost_or_doubled(
             target = CallbackImport.objects.get().rows_done + 500
             while CallbackImport.objects.get().rows_done < target and time.monotonic() < until:
                 time.sleep(0.01)
-            time.sleep(wait / 4)
+            time.sleep(late)
             first.send_signal(signal.SIGKILL)
         seen.append(CallbackImport.objects.get().rows_done)
     assert 0 < seen[0] < seen[1] < count
