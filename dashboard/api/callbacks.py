@@ -17,7 +17,7 @@ from callbacks.models import Callback, HistoryEvent, Task
 from callbacks.models.program import Scope
 from callbacks.portrait import portray, stamp
 from callbacks.programs import Answer
-from callbacks.scheduling import Assignment
+from callbacks.scheduling import CallbackRequest, Scheduled
 from dashboard.api import listing, reading
 from dashboard.api.answers import Order, as_json, page
 from dashboard.api.documents import refusals
@@ -34,7 +34,7 @@ from dashboard.api.schemas import (
     TaskIn,
     TaskOut,
 )
-from dashboard.api.wishes import change_meant, key_in, wish_for
+from dashboard.api.wishes import Directory, change_meant, key_in, wish_for
 
 router = Router(tags=["Callbacks"])
 Item = Annotated[CallbackIn, reading.collecting(CallbackIn)]
@@ -76,24 +76,24 @@ def create(request: ApiRequest, payload: Annotated[Item, Body()], key: Key = Non
 
 
 def _created(body: reading.Body[CallbackIn], *, by: Actor, at: datetime) -> Answer:
+    request, problems = wish_for(body, by=by, directory=Directory())
     try:
-        callback, assignment = _schedule(body, by=by, at=at)
+        if problems:
+            raise _misshapen(request, problems, by=by, at=at)
+        made = scheduling.schedule(request, by=by, at=at)
     except Refused as refused:
         return _refused(refused)
-    made = _portrait_of_new(callback, assignment)
-    headers = {"Location": made["selfUri"], "ETag": etag(callback)}
-    return Answer(201, _written(made), headers)
+    shown = _portrait_of_new(made)
+    headers = {"Location": shown["selfUri"], "ETag": etag(made.callback)}
+    return Answer(201, _written(shown), headers)
 
 
-def _schedule(
-    body: reading.Body[CallbackIn], *, by: Actor, at: datetime
-) -> tuple[Callback, Assignment]:
-    request, problems = wish_for(body, by=by)
-    if problems:
-        found = scheduling.examine(request, by=by, at=at)
-        raise Refused(_together(problems, found.problems))
-    made = scheduling.schedule(request, by=by, at=at)
-    return made.callback, made.assignment
+def _misshapen(
+    request: CallbackRequest, problems: Sequence[Problem], *, by: Actor, at: datetime
+) -> Refused:
+    """A payload that has problems of its own, with what the rules say of the rest of it."""
+    found = scheduling.examine(request, by=by, at=at)
+    return Refused(_together(problems, found.problems))
 
 
 def _together(ours: Sequence[Problem], rules: Sequence[Problem]) -> list[Problem]:
@@ -106,15 +106,15 @@ def _together(ours: Sequence[Problem], rules: Sequence[Problem]) -> list[Problem
     )
 
 
-def _portrait_of_new(callback: Callback, assignment: Assignment) -> dict[str, Any]:
-    made = portray(callback)
+def _portrait_of_new(made: Scheduled) -> dict[str, Any]:
+    shown, assignment = portray(made.callback), made.assignment
     if assignment.requested:
-        made["assignment"] = {
+        shown["assignment"] = {
             "requested": str(assignment.requested),
             "assigned": str(assignment.assigned) if assignment.assigned else None,
             "reason": assignment.reason,
         }
-    return made
+    return shown
 
 
 @router.post(
@@ -137,21 +137,27 @@ def batch(
 
 
 def _batch(items: Sequence[reading.Body[CallbackIn]], *, by: Actor, at: datetime) -> Answer:
-    results = [_result(index, item, by=by, at=at) for index, item in enumerate(items)]
+    directory = Directory()
+    wishes = [wish_for(item, by=by, directory=directory) for item in items]
+    sound = [request for request, problems in wishes if not problems]
+    answers = iter(scheduling.schedule_many(sound, by=by, at=at))
+    results = [
+        _result(
+            index,
+            _misshapen(request, problems, by=by, at=at) if problems else next(answers),
+        )
+        for index, (request, problems) in enumerate(wishes)
+    ]
     created = sum(result["status"] == 201 for result in results)
     told = {"created": created, "failed": len(results) - created, "results": results}
     return Answer(200, _written(told))
 
 
-def _result(
-    index: int, item: reading.Body[CallbackIn], *, by: Actor, at: datetime
-) -> dict[str, Any]:
-    try:
-        made = _portrait_of_new(*_schedule(item, by=by, at=at))
-    except Refused as refused:
-        refusal = _refusal(refused)
+def _result(index: int, answer: Scheduled | Refused) -> dict[str, Any]:
+    if isinstance(answer, Refused):
+        refusal = _refusal(answer)
         return {"index": index, "status": refusal.status, "error": refusal.as_json()}
-    return {"index": index, "status": 201, "callback": made}
+    return {"index": index, "status": 201, "callback": _portrait_of_new(answer)}
 
 
 @router.get(

@@ -52,7 +52,9 @@ def test_a_good_address_has_one_spelling(written: str, kept: str) -> None:
     assert parse(written).url == kept
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:8000/x", "http://localhost:1/", "http://[::1]:9/"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8000/x", "http://localhost:1/", "http://[::1]:9/"]
+)
 def test_this_machine_only_where_the_installation_allows_it(url: str) -> None:
     assert parse(url, private=True).url == url
     with pytest.raises(TargetRefused):
@@ -81,7 +83,9 @@ def test_only_the_public_internet_may_be_connected_to(address: str) -> None:
     assert not may_connect(address)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "93.184.216.34", "2606:4700:4700::1111", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "93.184.216.34", "2606:4700:4700::1111", "::ffff:8.8.8.8"]
+)
 def test_the_public_internet_may_be(address: str) -> None:
     assert may_connect(address)
 
@@ -98,4 +102,4 @@ def test_what_is_nobodys_or_the_clouds_stays_closed_even_then(address: str) -> N
 
 def test_there_are_sixty_cases_and_more() -> None:
     assert len(BAD) >= 60
-    assert targets.PORTS == {443, 8443}
+    assert {443, 8443} == targets.PORTS
