@@ -9,6 +9,7 @@ import orjson
 from django.http import HttpResponse
 from django.utils import timezone
 from ninja import Body, Header, Path, Query, Router
+from ninja.params import functions
 
 from callbacks import holding, journal, programs, scheduling
 from callbacks.access import Actor, readable
@@ -22,7 +23,7 @@ from dashboard.api import listing, reading
 from dashboard.api.answers import Order, as_json, page
 from dashboard.api.documents import refusals
 from dashboard.api.entrance import ApiRequest, OAuth2
-from dashboard.api.errors import Refusal, named, refusal_of, without_repeats
+from dashboard.api.errors import Misread, Refusal, as_sent, note, refusal_of
 from dashboard.api.schemas import (
     BatchIn,
     BatchOut,
@@ -57,6 +58,7 @@ Match = Annotated[
         description="The ETag that was read; somebody else's change since then gets 412.",
     ),
 ]
+NO_BODY: Any = functions.Body(None)
 CONVERTED = "Converted to a task by {name}."
 
 
@@ -93,7 +95,7 @@ def _misshapen(
 ) -> Refused:
     """A payload that has problems of its own, with what the rules say of the rest of it."""
     found = scheduling.examine(request, by=by, at=at)
-    return Refused(_together(problems, found.problems))
+    return Misread(_together(problems, found.problems))
 
 
 def _together(ours: Sequence[Problem], rules: Sequence[Problem]) -> list[Problem]:
@@ -101,9 +103,7 @@ def _together(ours: Sequence[Problem], rules: Sequence[Problem]) -> list[Problem
     wrong = {one.field.split(".")[0] for one in ours}
     # Without its time nothing can be said of a window.
     wrong |= {"callbackWindow"} if "requestedTime" in wrong else set()
-    return without_repeats(
-        [*ours, *(one for one in rules if named(one.field).split(".")[0] not in wrong)]
-    )
+    return [*ours, *(one for one in as_sent(rules) if one.field.split(".")[0] not in wrong)]
 
 
 def _portrait_of_new(made: Scheduled) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def batch(
     """Every item stands alone: each result tells what became of the item at its index."""
     at, body = timezone.now(), _sent(payload)
     if body.problems:
-        raise Refused(body.problems)
+        raise Misread(body.problems)
     items: Sequence[Any] = body.content.callbacks
     return _once(request, key, lambda: _batch(items, by=request.actor, at=at), at)
 
@@ -223,7 +223,7 @@ def _change(
     changes, problems = change_meant(callback, body, by=by)
     if problems:
         found = scheduling.examine_change(callback, changes, by=by, at=at)
-        raise Refused(_together(problems, found.problems))
+        raise Misread(_together(problems, found.problems))
     return scheduling.change(callback.pk, changes, by=by, at=at, version=version)
 
 
@@ -239,7 +239,7 @@ def _cancel(
     said = "A callback is either changed or cancelled. Send status and reason alone."
     problems = [*body.problems, *(Problem("invalid.value", one, said) for one in sorted(beside))]
     if problems:
-        raise Refused(problems)
+        raise Misread(problems)
     reason = body.content.reason or f"Cancelled by {by.name}."
     return scheduling.cancel(callback.pk, reason=reason, by=by, at=at, version=version)
 
@@ -290,13 +290,16 @@ def _event(event: HistoryEvent) -> dict[str, Any]:
 def task(
     request: ApiRequest,
     key: Id,
-    payload: Annotated[TaskIn | None, Body()] = None,
+    payload: Annotated[TaskIn | None, reading.collecting(TaskIn)] = NO_BODY,
     match: Match = None,
 ) -> HttpResponse:
     """No call is needed any more, but something is to be done. The callback ends as converted."""
     by, at = request.actor, timezone.now()
     callback = visible(by, key)
-    said = (payload.description if payload else None) or CONVERTED.format(name=by.name)
+    body = _sent(payload) or reading.read(TaskIn, {})
+    if body.problems:
+        raise Misread(body.problems)
+    said = body.content.description or CONVERTED.format(name=by.name)
     version = _version_meant(match, callback)
     made = scheduling.convert(callback.pk, description=said, by=by, at=at, version=version)
     return as_json(_task(made), 201, {"Location": callback.get_absolute_url()})
@@ -354,6 +357,8 @@ def _once(
 ) -> HttpResponse:
     """Do it; with a key, once for all requests of this caller that carry it."""
     answer = work() if key is None else _answered_once(request, key, work, at)
+    if answer.status >= 400:
+        note(request, answer.status, orjson.loads(answer.body)["code"])
     return HttpResponse(
         answer.body, status=answer.status, content_type="application/json", headers=answer.headers
     )
