@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from dashboard import entrance, errors, health
+from dashboard import entrance, errors, health, metrics
 from dashboard.accounts import views as accounts
 from dashboard.agent import calling
 from dashboard.agent import views as agent
@@ -77,4 +77,6 @@ urlpatterns = [
     # Machines
     path("engine", health.engine, name="engine"),
     path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
 ]
