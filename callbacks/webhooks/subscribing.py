@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from callbacks.errors import Problem, Refused
 from callbacks.models import Webhook, WebhookDelivery
-from callbacks.models.encrypted import Sealed
+from callbacks.models.encrypted import Sealed, Unreadable
 from callbacks.models.keys import new_key
 from callbacks.models.webhook import TEST, EventType
 from callbacks.rules import targets, texts
@@ -104,16 +104,28 @@ def unsubscribe(webhook: Webhook) -> None:
 
 
 def rotate_secret(webhook: Webhook, *, at: datetime) -> str:
-    """Give it a new secret, told only now. For 24 hours the previous one signs, too."""
+    """Give it a new secret, told only now. For 24 hours the previous one signs, too.
+
+    Not one that cannot be read any more: a new secret is the remedy for that.
+    """
     secret = new_secret()
     with transaction.atomic():
         held = Webhook.objects.select_for_update(no_key=True).get(pk=webhook.pk)
+        previous = held.secret if _is_readable(held.secret) else None
         Webhook.objects.filter(pk=webhook.pk).update(
-            previous_secret=held.secret,
-            previous_secret_until=at + BOTH_SECRETS_FOR,
+            previous_secret=previous,
+            previous_secret_until=at + BOTH_SECRETS_FOR if previous else None,
             secret=Sealed.of(secret),
         )
     return secret
+
+
+def _is_readable(sealed: Sealed) -> bool:
+    try:
+        sealed.open()
+    except Unreadable:
+        return False
+    return True
 
 
 def pause(webhook: Webhook, *, by_name: str) -> None:
@@ -125,6 +137,7 @@ def _switch_off(webhook: Webhook, reason: str) -> None:
     Webhook.objects.filter(pk=webhook.pk).update(is_active=False, disabled_reason=reason[:200])
 
 
+@transaction.atomic
 def resume(webhook: Webhook, *, at: datetime) -> None:
     """Tell it again what happens from now on, and what it still waited for; a fresh start."""
     Webhook.objects.filter(pk=webhook.pk).update(
@@ -135,6 +148,8 @@ def resume(webhook: Webhook, *, at: datetime) -> None:
         failures=0,
         rests_until=None,
     )
+    waiting = webhook.deliveries.filter(state=WebhookDelivery.State.WAITING)
+    waiting.update(next_attempt_at=at, give_up_at=at + GIVE_UP_AFTER)
 
 
 def send_test(webhook: Webhook, *, by_name: str, at: datetime) -> WebhookDelivery:
