@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from callbacks.errors import Problem, Refused
 from callbacks.models import Webhook, WebhookDelivery
-from callbacks.models.encrypted import Sealed, Unreadable
+from callbacks.models.encrypted import Sealed
 from callbacks.models.keys import new_key
 from callbacks.models.webhook import TEST, EventType
 from callbacks.rules import targets, texts
@@ -111,21 +111,13 @@ def rotate_secret(webhook: Webhook, *, at: datetime) -> str:
     secret = new_secret()
     with transaction.atomic():
         held = Webhook.objects.select_for_update(no_key=True).get(pk=webhook.pk)
-        previous = held.secret if _is_readable(held.secret) else None
+        previous = held.secret if held.secret.is_readable else None
         Webhook.objects.filter(pk=webhook.pk).update(
             previous_secret=previous,
             previous_secret_until=at + BOTH_SECRETS_FOR if previous else None,
             secret=Sealed.of(secret),
         )
     return secret
-
-
-def _is_readable(sealed: Sealed) -> bool:
-    try:
-        sealed.open()
-    except Unreadable:
-        return False
-    return True
 
 
 def pause(webhook: Webhook, *, by_name: str) -> None:

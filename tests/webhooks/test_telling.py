@@ -82,10 +82,10 @@ def test_a_webhook_hears_what_it_asked_for_and_only_while_it_is_active(cast: Cas
 
 def test_what_is_undone_was_never_noted(cast: Cast) -> None:
     webhook = hook(URL)
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         make_callback(cast.support, cast.ana)
         assert noted(webhook) == ["callback.created"]
-        _ = 1 / 0
+        transaction.set_rollback(True)
     assert noted(webhook) == []
 
 
