@@ -16,6 +16,7 @@ from callbacks.models.keys import Keyed
 from callbacks.models.people import Agent, TimeZoneField, User
 from callbacks.models.queue import Queue
 from callbacks.rules import limits
+from callbacks.rules.availability import Stretch
 
 OPEN = Q(ended_at__isnull=True)
 """Open, as queries and partial indexes say it: no parameter, so that the planner can match them."""
@@ -69,6 +70,13 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
             Q(requested_at__lte=at + near)
             | Q(requested_at__range=(requested_at - near, requested_at + near))
         )
+
+    def promised_in(self, queue_id: Any, span: Stretch, leaving_out: Any = None) -> Self:
+        """Open ones of a queue requested within a span, without one that is to be moved."""
+        there = self.filter(
+            OPEN, queue=queue_id, requested_at__gte=span.starts_at, requested_at__lt=span.ends_at
+        )
+        return there.exclude(pk=leaving_out) if leaving_out else there
 
     def flagged(self) -> Self:
         """With ``is_uncallable``: whether a contact list bars the number today (rules §2.9)."""

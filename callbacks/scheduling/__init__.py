@@ -12,6 +12,7 @@ from callbacks.scheduling.examining import examine
 from callbacks.scheduling.ownership import give_up_ownership, hand_over, take_ownership
 from callbacks.scheduling.request import CallbackRequest
 from callbacks.scheduling.scheduling import Assignment, Scheduled, schedule
+from callbacks.scheduling.slots import Strip, slots, strip_of_day
 
 __all__ = [
     "Assignment",
@@ -19,6 +20,7 @@ __all__ = [
     "Changes",
     "Examination",
     "Scheduled",
+    "Strip",
     "cancel",
     "change",
     "convert",
@@ -29,6 +31,8 @@ __all__ = [
     "reschedule",
     "schedule",
     "settle_task",
+    "slots",
+    "strip_of_day",
     "take_ownership",
     "take_task",
 ]

@@ -5,6 +5,7 @@ twice. Nothing is changed.
 """
 
 import json
+import uuid
 from datetime import date, datetime, time, timedelta
 
 from django.utils.formats import date_format
@@ -15,6 +16,7 @@ from callbacks.errors import Problem
 from callbacks.models import Callback
 from callbacks.rules import limits, moments, numbers, ownership, texts
 from callbacks.rules.moments import Moment
+from callbacks.rules.slots import half_hour_of
 from callbacks.rules.terms import QueueTerms
 from callbacks.rules.windows import Window
 from callbacks.scheduling import facts
@@ -36,8 +38,9 @@ def examine(
     number and interaction until the caller's transaction ends, and one more for a duplicate.
     """
     found = Examination(request, at, scope)
-    _examine_queue(found, by, scope)
+    # The moment first: the queue is asked how full its half hour is, in the same statement.
     _examine_moment(found, scope)
+    _examine_queue(found, by, scope)
     _examine_number(found)
     _examine_contact_zone(found)
     _examine_texts(found)
@@ -56,11 +59,7 @@ def examine(
 
 def _examine_queue(found: Examination, by: Actor, scope: Scope) -> None:
     request = found.request
-    sheet = (
-        facts.of_queue(request.queue_id, request.owner_id, by.id, found.at)
-        if request.queue_id
-        else None
-    )
+    sheet = _sheet_of(request.queue_id, found, by) if request.queue_id else None
     if sheet is None or (scope.queue and not access.may_create(by, is_member=sheet.is_member)):
         found.refuse("invalid.value", "queue", "Choose one of your queues.")
         return
@@ -71,6 +70,27 @@ def _examine_queue(found: Examination, by: Actor, scope: Scope) -> None:
             "queue",
             f"{sheet.terms.name} takes no new callbacks. Choose another queue.",
         )
+    if scope.time or scope.queue:
+        _examine_capacity(found, sheet.terms, sheet.taken)
+
+
+def _sheet_of(queue_id: uuid.UUID, found: Examination, by: Actor) -> facts.QueueFacts | None:
+    return facts.of_queue(
+        queue_id,
+        found.request.owner_id,
+        by.id,
+        found.at,
+        half_hour=half_hour_of(found.moment) if found.moment else None,
+        leaving_out=found.scope.leaving_out,
+    )
+
+
+def _examine_capacity(found: Examination, terms: QueueTerms, taken: int) -> None:
+    """No rule refuses a callback in a full half hour; whoever promises it is told."""
+    if terms.slot_capacity is not None and taken >= terms.slot_capacity:
+        said = f"This half hour is full: {taken} of {terms.slot_capacity} are promised."
+        data = {"taken": taken, "capacity": terms.slot_capacity}
+        found.warnings.append(Problem("slot.full", "time", said, data))
 
 
 def _examine_moment(found: Examination, scope: Scope) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, Subquery
-from django.db.models.functions import Extract, JSONObject
+from django.db.models import Count, Exists, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce, Extract, JSONObject
 
 from callbacks.models import (
     Agent,
@@ -23,6 +23,7 @@ from callbacks.models import (
     Skill,
 )
 from callbacks.rules import calling_hours as hours_rules
+from callbacks.rules.availability import Stretch
 from callbacks.rules.terms import DEFAULT_LEVEL, OwnerFacts, QueueTerms, ServiceLevelTerms
 
 
@@ -46,6 +47,8 @@ class QueueFacts:
     owner: OwnerFacts | None
     is_member: bool
     """Whether the actor takes callbacks in the queue."""
+    taken: int = 0
+    """How many open callbacks the queue has in the half hour that was asked about."""
 
 
 LOOK_AHEAD = timedelta(days=31)
@@ -53,9 +56,18 @@ LOOK_AHEAD = timedelta(days=31)
 
 
 def of_queue(
-    queue_id: uuid.UUID, owner_id: uuid.UUID | None, by_id: uuid.UUID | None, at: datetime
+    queue_id: uuid.UUID,
+    owner_id: uuid.UUID | None,
+    by_id: uuid.UUID | None,
+    at: datetime,
+    *,
+    half_hour: Stretch | None = None,
+    leaving_out: uuid.UUID | None = None,
 ) -> QueueFacts | None:
-    """The queue's terms, and what decides whether the agent can own there. One statement."""
+    """The queue's terms, and what decides whether the agent can own there. One statement.
+
+    ``half_hour``: the one of which to tell how full it is, without the callback ``leaving_out``.
+    """
     row = (
         _with_terms(Queue.objects.filter(pk=queue_id), at)
         .annotate(
@@ -63,6 +75,7 @@ def of_queue(
                 owner_facts(Agent.objects.filter(pk=owner_id), at, queue_id).values("row")
             ),
             is_member=Exists(Agent.objects.filter(pk=by_id, queues=OuterRef("pk"))),
+            taken=_taken(queue_id, half_hour, leaving_out),
         )
         .first()
     )
@@ -70,7 +83,15 @@ def of_queue(
         return None
     found: Any = row
     owner = OwnerFacts.from_row(found.owner_facts) if found.owner_facts else None
-    return QueueFacts(_terms(found), owner, found.is_member)
+    return QueueFacts(_terms(found), owner, found.is_member, found.taken)
+
+
+def _taken(queue_id: uuid.UUID, half_hour: Stretch | None, leaving_out: uuid.UUID | None) -> Any:
+    if half_hour is None:
+        return Value(0)
+    promised = Callback.objects.promised_in(queue_id, half_hour, leaving_out)
+    counted = promised.order_by().values("queue").annotate(number=Count("pk"))
+    return Coalesce(Subquery(counted.values("number")), 0)
 
 
 def of_queues(queue_ids: Iterable[uuid.UUID], at: datetime) -> dict[uuid.UUID, QueueTerms]:
@@ -158,6 +179,7 @@ def _terms(row: Any) -> QueueTerms:
         ownership_period=row.ownership_period,
         level=_level_terms(level) if level else DEFAULT_LEVEL,
         hours=_hours(row),
+        slot_capacity=row.slot_capacity,
     )
 
 
