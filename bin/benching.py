@@ -328,4 +328,77 @@ def _of_streams(found: dict[str, Any]) -> list[Row]:
     ]  # fmt: skip
 
 
-BENCHES = {"tick": tick, "claims": claims, "offers": offers, "streams": streams}
+# --- programs ---------------------------------------------------------------------------------
+
+PLAIN_INSERT = """
+INSERT INTO callbacks_callback
+SELECT (jsonb_populate_record(c, jsonb_build_object('id', gen_random_uuid(), 'conversation_id', ''))).*
+FROM callbacks_callback c WHERE id = %s
+"""
+
+
+def api(data: Path, asked: argparse.Namespace) -> list[Row]:
+    """Callbacks scheduled by sixteen programs at once, each in one transaction with its history."""
+    import bench_api
+
+    from callbacks import programs
+
+    _execute(ASLEEP, AWAY, "ANALYZE")
+    made = programs.create("Bench", ["callback:write", "callback:read"], rate=None)
+    with _web() as base:
+        bearer = bench_api.token(base, made.client.client_id, made.secret)
+        bench_api.creations(base, bearer, 16, 3)
+        rates, floors, waits = [], [], []
+        for _ in range(3):
+            answers = bench_api.creations(base, bearer, 16, 5)
+            created = [spent for status, spent in answers if status == 201]
+            rates.append(len(created) / 5)
+            waits += created
+            floors.append(_plain_inserts(16, 3))
+    waits.sort()
+    ours, floor = max(rates), max(floors)
+    refused = len(answers) - len(created)
+    return [
+        Row(
+            "callbacks scheduled through the API, 16 clients (floor: one plain insert each)",
+            f"{ours:,.0f}/s", f"{floor:,.0f}/s", f"1/{floor / ours:.1f}", "≥ 400/s", ours >= 400,
+        ),
+        Row("  p50 / p99", f"{waits[len(waits) // 2] * 1000:.0f} / {waits[int(len(waits) * 0.99)] * 1000:.0f} ms"),
+        Row("  refused in the last round", str(refused), goal="0", is_met=refused == 0),
+    ]  # fmt: skip
+
+
+@contextlib.contextmanager
+def _web() -> Iterator[str]:
+    """The web as ``bin/start`` runs it: two processes; its address."""
+    port = free_port()
+    web = [sys.executable, "-m", "uvicorn", "dashboard.asgi:application", "--port", str(port)]
+    with subprocess.Popen([*web, "--workers", "2", "--log-level", "error"]) as process:
+        try:
+            time.sleep(6)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def _plain_inserts(clients: int, seconds: float) -> float:
+    """Begin, insert, commit: so many a second, by so many connections of psycopg."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with _plain() as plain:
+        like = plain.execute("SELECT id FROM callbacks_callback LIMIT 1").fetchone()[0]
+    until = time.perf_counter() + seconds
+
+    def insert(_: int) -> int:
+        done = 0
+        with _plain() as plain:
+            while time.perf_counter() < until:
+                plain.execute(PLAIN_INSERT, [like])
+                done += 1
+        return done
+
+    with ThreadPoolExecutor(clients) as pool:
+        return sum(pool.map(insert, range(clients))) / seconds
+
+
+BENCHES = {"tick": tick, "claims": claims, "offers": offers, "streams": streams, "api": api}

@@ -23,6 +23,7 @@ PRODUCTION = {
     "ALLOWED_HOSTS": "ringback.example.com",
     "RINGBACK_EMBEDDED": "0",
     "SECRET_KEY": secrets.token_urlsafe(60),
+    "ENCRYPTION_KEYS": secrets.token_urlsafe(60),
 }
 """The settings under which ``check --deploy`` must find nothing."""
 

@@ -12,23 +12,31 @@ for them: ``readable`` leaves it out, and a door answers 404.
 | revive           |                                              | of their queues | yes   |
 | contact lists    |                                              | yes             | yes   |
 
+A program may do what its scopes say, in its queues: ``callback:read`` to read, ``callback:write`` to
+create and edit, ``task:manage`` to convert. It overrides no lock.
+
 Whoever is offered a callback, or on the phone about it, sees and edits it meanwhile.
 A supervisor who also takes callbacks has an agent's permissions besides.
 """
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from callbacks.errors import NotAllowed
 from callbacks.lifecycle import Status
-from callbacks.models import Agent, Callback, HistoryEvent, Queue, Role, Task, User
+from callbacks.models import Agent, ApiClient, Callback, HistoryEvent, Queue, Role, Task, User
 from callbacks.models.callback import CallbackQuerySet
+from callbacks.models.program import Scope
 
 Kind = HistoryEvent.ActorKind
+TO_READ = (Scope.READ, Scope.WRITE, Scope.TASKS)
+"""Whoever may change a callback must be able to see it; which *answers* a program gets, its token's
+scope for that request decides."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,22 @@ class Actor:
     kind: str
     name: str
     user: User | None = None
+    client: ApiClient | None = None
+    scopes: frozenset[str] = frozenset()
+    """What a program may do; of people, their role says it."""
+
+    works_in: frozenset[uuid.UUID] | None = None
+    """Keys of the queues that a program is limited to; ``None`` where it is not."""
+
+    @classmethod
+    def program(
+        cls, client: ApiClient, scopes: Iterable[str], queues: Iterable[uuid.UUID] = ()
+    ) -> Self:
+        """A program, with the scopes of its token, in these queues; in all where none is named."""
+        works_in = frozenset(queues) or None
+        return cls(
+            Kind.PROGRAM, client.name, client=client, scopes=frozenset(scopes), works_in=works_in
+        )
 
     @classmethod
     def person(cls, user: User) -> Self:
@@ -55,6 +79,14 @@ class Actor:
         return self.user.pk if self.user else None
 
     @property
+    def key(self) -> uuid.UUID:
+        """The key of whoever calls from outside: of the person or of the program."""
+        caller = self.user or self.client
+        if caller is None:
+            raise ValueError(f"{self.name} calls nobody")
+        return caller.pk
+
+    @property
     def role(self) -> str:
         """The person's role; empty for everything that is no person."""
         return self.user.role if self.user and self.user.is_active else ""
@@ -68,6 +100,14 @@ class Actor:
     def is_supervisor(self) -> bool:
         """Whether the actor watches queues; admins do too."""
         return self.role in {Role.SUPERVISOR, Role.ADMIN}
+
+    def has_scope(self, *scopes: str) -> bool:
+        """Whether it is a program whose token has one of these scopes."""
+        return not self.scopes.isdisjoint(scopes)
+
+    def has_queue(self, queue_id: uuid.UUID) -> bool:
+        """Whether it is a program that works in this queue."""
+        return self.client is not None and (self.works_in is None or queue_id in self.works_in)
 
     @cached_property
     def agent(self) -> Agent | None:
@@ -94,8 +134,10 @@ class Actor:
 def readable(by: Actor) -> CallbackQuerySet:
     """The callbacks that exist for this actor (Callback > Read)."""
     everything: CallbackQuerySet = Callback.objects.all()
-    if by.is_admin:
+    if by.is_admin or (by.has_scope(*TO_READ) and by.works_in is None):
         return everything
+    if by.has_scope(*TO_READ):
+        return everything.filter(queue__in=by.works_in or ())
     if not by.role:
         return everything.none()
     of_queues = Q(queue__in=by.supervises) if by.supervises else Q()
@@ -110,7 +152,7 @@ def _personal(by: Actor) -> Q:
 
 def may_edit(by: Actor, callback: Callback) -> bool:
     """Whether the actor may change or cancel it (Callback > Edit)."""
-    if by.is_admin:
+    if by.is_admin or (by.has_scope(Scope.WRITE) and by.has_queue(callback.queue_id)):
         return True
     if not by.role:
         return False
@@ -135,15 +177,41 @@ def may_override_lock(by: Actor, callback: Callback) -> bool:
 
 def may_assign(by: Actor, callback: Callback) -> bool:
     """Whether the actor may make somebody the owner: the owner hands over, supervisors assign."""
+    if by.client:
+        return may_edit(by, callback)
     return callback.owner_id == by.id or may_override_lock(by, callback)
 
 
 def queues_for_creating(by: Actor) -> QuerySet[Queue]:
     """The queues in which the actor may schedule (Callback > Create)."""
     queues = Queue.objects.active()
-    if by.is_supervisor:
+    if by.is_supervisor or (by.has_scope(Scope.WRITE) and by.works_in is None):
         return queues
+    if by.has_scope(Scope.WRITE):
+        return queues.filter(pk__in=by.works_in or ())
     return queues.filter(pk__in=by.member_of) if by.role else queues.none()
+
+
+def queues_known(by: Actor) -> QuerySet[Queue]:
+    """The queues that the actor may know of: of agents their own, of programs theirs."""
+    if by.is_supervisor or (by.client and by.works_in is None):
+        return Queue.objects.all()
+    return Queue.objects.filter(pk__in=(by.works_in or ()) if by.client else by.member_of)
+
+
+def may_know_queue(by: Actor, queue_id: uuid.UUID, *, is_member: bool) -> bool:
+    """Whether the actor may know of a queue, given their membership: as ``queues_known`` says."""
+    if by.client:
+        return by.has_queue(queue_id)
+    return by.is_supervisor or bool(by.role and is_member)
+
+
+def agents_known(by: Actor) -> QuerySet[Agent]:
+    """The agents whom the actor may know of: whoever takes callbacks in a queue known to them."""
+    if by.is_supervisor or (by.client and by.works_in is None):
+        return Agent.objects.all()
+    known = queues_known(by).order_by().values("pk")
+    return Agent.objects.filter(Exists(Queue.objects.filter(pk__in=known, members=OuterRef("pk"))))
 
 
 def may_answer(by: Actor, callback: Callback) -> bool:
@@ -169,8 +237,10 @@ def may_manage_lists(by: Actor) -> bool:
 
 def tasks_of(by: Actor) -> QuerySet[Task]:
     """The tasks that exist for this actor (Task > Manage)."""
-    if by.is_admin:
+    if by.is_admin or (by.has_scope(Scope.TASKS) and by.works_in is None):
         return Task.objects.all()
+    if by.has_scope(Scope.TASKS):
+        return Task.objects.filter(callback__queue__in=by.works_in or ())
     if not by.role:
         return Task.objects.none()
     mine = Q(assignee=by.id) | Q(created_by=by.id) | Q(callback__owner=by.id)
@@ -178,8 +248,22 @@ def tasks_of(by: Actor) -> QuerySet[Task]:
     return Task.objects.filter(mine | unassigned | Q(callback__queue__in=by.supervises))
 
 
-def may_create(by: Actor, *, is_member: bool) -> bool:
+def may_convert(by: Actor, callback: Callback) -> bool:
+    """Whether the actor may make a task of it (Task > Manage)."""
+    if by.client:
+        return by.has_scope(Scope.TASKS) and by.has_queue(callback.queue_id)
+    return may_edit(by, callback)
+
+
+def may_call_outside_hours(by: Actor) -> bool:
+    """Whether the actor may decide for a time outside calling hours (rules §2.10)."""
+    return by.client.may_call_outside_hours if by.client else bool(by.role)
+
+
+def may_create(by: Actor, queue_id: uuid.UUID, *, is_member: bool) -> bool:
     """Whether the actor may schedule in a queue (Callback > Create), given their membership."""
+    if by.client:
+        return by.has_scope(Scope.WRITE) and by.has_queue(queue_id)
     return by.is_supervisor or bool(by.role and is_member)
 
 

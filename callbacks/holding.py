@@ -41,7 +41,7 @@ def hold(
     )
     access.require(allowed(by, callback), "You may look at this callback, but not do this with it.")
     if version is not None and version != callback.version:
-        raise _stale(callback, version)
+        raise stale(callback, version)
     if not permits(move, callback.status):
         raise _ended(callback, move)
     return callback
@@ -69,7 +69,8 @@ def heed_edit_lock(callback: Callback, *, by: Actor, at: datetime, override_reas
         )
 
 
-def _stale(callback: Callback, version: int) -> Stale:
+def stale(callback: Callback, version: int) -> Stale:
+    """The refusal for somebody who saw this version: who changed what since then."""
     changes = [
         Change(event.actor_name, event.at, _told(event))
         for event in journal.since(callback.pk, version)
@@ -109,7 +110,7 @@ def store(callback: Callback, *, at: datetime, **changes: object) -> None:
         **changes, version=callback.version, updated_at=at
     )
     if written != 1:
-        raise _stale(callback, seen)
+        raise stale(callback, seen)
 
 
 def end_offer(callback: Callback, result: str, at: datetime) -> None:

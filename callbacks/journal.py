@@ -3,6 +3,7 @@
 Every verb of the domain ends here. Nothing else writes these two tables.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from callbacks.access import Actor
 from callbacks.lifecycle import Status
 from callbacks.models import Callback, HistoryEvent, OutboxMessage
 from callbacks.models.callback import Hold
+from callbacks.models.compiled import insert
 
 What = HistoryEvent.What
 Action = OutboxMessage.Action
@@ -36,6 +38,8 @@ LABELS: Mapping[str, str] = {
     "reason": "Reason",
     "ticket_id": "Ticket",
     "priority": "Priority",
+    "skills": "Skills",
+    "external_data": "External data",
     "is_outside_hours_agreed": "Outside calling hours",
     "due_by": "Due by",
     "tzdata_version": "Zone data",
@@ -91,10 +95,16 @@ def snapshot(callback: Callback, names: Names | None = None) -> dict[str, Any]:
         "reason": callback.reason,
         "ticket_id": callback.ticket_id,
         "priority": callback.priority,
+        "skills": ", ".join(callback.skills),
+        "external_data": _written(callback.external_data),
         "is_outside_hours_agreed": callback.is_outside_hours_agreed,
         "due_by": _stamp(callback.due_by),
         "tzdata_version": callback.tzdata_version,
     }
+
+
+def _written(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=False, sort_keys=True) if data else ""
 
 
 def wall_in_words(callback: Callback) -> str:
@@ -121,9 +131,9 @@ def record(
     """
     entry = Entry(callback, what, before, after, reason, action)
     event = _event(entry, by, at)
-    event.save(force_insert=True)
+    insert(event)
     if action is not None:
-        OutboxMessage.objects.create(callback=callback, event=event, action=action, created_at=at)
+        insert(OutboxMessage(callback=callback, event=event, action=action, created_at=at))
     return event
 
 
@@ -153,7 +163,9 @@ def record_all(entries: Sequence[Entry], *, by: Actor, at: datetime) -> None:
 
 
 def _event(entry: Entry, by: Actor, at: datetime) -> HistoryEvent:
-    before, after = entry.before, entry.after or snapshot(entry.callback)
+    before, after = entry.before, entry.after
+    if after is None:
+        after = snapshot(entry.callback)
     changed = [name for name in after if before.get(name) != after[name]]
     return HistoryEvent(
         callback=entry.callback,

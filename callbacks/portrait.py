@@ -60,13 +60,8 @@ def stamp(moment: datetime | None) -> str | None:
 
 def external_data(callback: Callback) -> Mapping[str, Any]:
     """What programs attached, with reason and ticket as they are now, whoever changed them."""
-    kept = {name: v for name, v in callback.external_data.items() if name not in SHOWN_BY_NAME}
     shown = {"reason": callback.reason, "ticketId": callback.ticket_id}
-    return {**kept, **{name: value for name, value in shown.items() if value}}
-
-
-SHOWN_BY_NAME = frozenset({"reason", "ticketId"})
-"""Parts of the external data that people read and write on the screens (guide, payload)."""
+    return {**callback.external_data, **{name: value for name, value in shown.items() if value}}
 
 
 def _target(callback: Callback) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from callbacks import calls, clock
+from callbacks import calls, clock, webhooks
 
 
 @shared_task
@@ -19,3 +19,21 @@ def tick() -> None:
 def sweep() -> None:
     """Nobody who was deactivated, by whatever way, keeps a promise (rules §4.7)."""
     calls.depart_the_deactivated(timezone.now())
+
+
+@shared_task
+def deliver_to_webhooks() -> None:
+    """What is due is sent to webhooks; one sweep at a time, whoever starts it."""
+    webhooks.deliver()
+
+
+@shared_task
+def watch_for_webhooks() -> None:
+    """What time alone makes happen is noted for webhooks (rules §5.1, §5.2)."""
+    webhooks.watch(timezone.now())
+
+
+@shared_task
+def prune_webhooks() -> None:
+    """What was delivered a month ago is forgotten."""
+    webhooks.prune(timezone.now())

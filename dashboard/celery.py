@@ -26,6 +26,21 @@ app.conf.beat_schedule = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
+    "webhooks are told": {
+        "task": "callbacks.tasks.deliver_to_webhooks",
+        "schedule": 2.0,
+        "options": {"expires": 2},
+    },
+    "webhooks are told of what time makes happen": {
+        "task": "callbacks.tasks.watch_for_webhooks",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "what was told long ago is forgotten": {
+        "task": "callbacks.tasks.prune_webhooks",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
 }
 
 

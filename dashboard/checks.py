@@ -6,8 +6,11 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
 from django.urls import URLPattern, URLResolver, get_resolver
+from ninja.operation import Operation
 
 from callbacks.rules import moments
+from dashboard.api.api import api
+from dashboard.api.entrance import OAuth2
 from dashboard.entrance import belongs_to_admin, declaration
 
 
@@ -23,6 +26,28 @@ def every_view_declares_who_may_enter(**kwargs: Any) -> list[CheckMessage]:
         for route, view in routes(get_resolver().url_patterns)
         if declaration(view) is None and not belongs_to_admin(view)
     ]
+
+
+@register
+def every_call_needs_a_scope(**kwargs: Any) -> list[CheckMessage]:
+    """Walk all calls of the API."""
+    return [
+        Error(
+            f"{' and '.join(call.methods)} /api/v2{path} lets in anybody.",
+            hint="Give it auth=OAuth2(Scope.…) from dashboard.api.entrance.",
+            id="ringback.E003",
+        )
+        for path, call in calls()
+        if not any(isinstance(one, OAuth2) for one in call.auth_callbacks)
+    ]
+
+
+def calls() -> Iterator[tuple[str, Operation]]:
+    """Every call of the API with its path."""
+    for router in api._get_bound_routers():
+        for path, view in router.path_operations.items():
+            for operation in view.operations:
+                yield path, operation
 
 
 def routes(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 EVERYONE = frozenset({"everyone"})
+PROGRAMS = frozenset({"programs"})
+"""A route of the API, which lets in by token or session, and says so itself (``api/entrance.py``)."""
 DRAFT = "draft"
 
 
@@ -60,6 +62,17 @@ def admits_everyone(view: View) -> View:
     """Let in anybody, logged in or not."""
     view.admits = EVERYONE  # type: ignore[attr-defined]
     return view
+
+
+Urls = tuple[list[Any], str, str]
+
+
+def letting_programs_in(urls: Urls) -> Urls:
+    """The API's routes, declared: each call asks for its scope."""
+    for route in urls[0]:
+        if declaration(route.callback) is None:
+            route.callback.admits = PROGRAMS
+    return urls
 
 
 PEOPLE = (Role.AGENT, Role.SUPERVISOR, Role.ADMIN)
@@ -102,7 +115,7 @@ class Entrance:
         if belongs_to_admin(view):
             return None
         admitted = declaration(view)
-        if admitted == EVERYONE:
+        if admitted in (EVERYONE, PROGRAMS):
             return None
         if not request.user.is_authenticated:
             return _to_log_in(request, keeps_draft=getattr(view, "keeps_draft", False))

@@ -77,6 +77,14 @@ SECRET_KEY = (
     if EMBEDDED
     else required("SECRET_KEY", "a long random text that signs sessions and forms")
 )
+ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[]) or (
+    [kept_secret(DATA_DIR / "encryption_key")]
+    if EMBEDDED
+    else [required("ENCRYPTION_KEYS", "a long random text that encrypts secrets in the database")]
+)
+"""The first encrypts, all decrypt: a new one goes in front while keys are changed."""
+if any(len(key) < 32 for key in ENCRYPTION_KEYS):
+    raise ImproperlyConfigured("Each of ENCRYPTION_KEYS needs 32 characters or more, at random.")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 if not ALLOWED_HOSTS:
@@ -93,6 +101,9 @@ REMIND_BEFORE = timedelta(minutes=env.int("REMIND_BEFORE_MINUTES", default=10))
 ENGINE_SILENT_AFTER = timedelta(seconds=env.int("ENGINE_SILENT_SECONDS", default=60))
 """After so long without a sign of life from clock and worker, every screen says so."""
 
+WEBHOOK_PRIVATE_TARGETS = env.bool("WEBHOOK_PRIVATE_TARGETS", default=DEMO)
+"""Whether webhooks may lead to this machine and its network, and by http."""
+
 # --- the application -------------------------------------------------------------------------
 
 INSTALLED_APPS = [
@@ -108,15 +119,18 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_tables2",
     "template_partials",
+    "ninja",
     "lucide",
     "csp",
     "axes",
 ]
 MIDDLEWARE = [
+    "dashboard.api.middleware.named",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "dashboard.middleware.private_pages",
+    "dashboard.api.middleware.shaped",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -6,6 +6,7 @@ os.environ["DEMO"] = "0"
 os.environ["HTTPS"] = "0"
 os.environ.setdefault("ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
 os.environ.setdefault("SECRET_KEY", "only-for-tests")
+os.environ.setdefault("ENCRYPTION_KEYS", "only-for-tests-and-nothing-else-at-all")
 
 from dashboard.settings import *  # noqa: F403
 from dashboard.settings import STORAGES

@@ -3,10 +3,12 @@
 from django.contrib import admin
 from django.urls import path
 
-from dashboard import errors, health
+from dashboard import entrance, errors, health
 from dashboard.accounts import views as accounts
 from dashboard.agent import calling
 from dashboard.agent import views as agent
+from dashboard.api import tokens
+from dashboard.api.api import api
 from dashboard.calendar import views as calendar
 from dashboard.callback import views as callback
 from dashboard.schedule import views as schedule
@@ -68,6 +70,10 @@ urlpatterns = [
     path("login", accounts.log_in, name="log-in"),
     path("logout", accounts.log_out, name="log-out"),
     path("admin/", admin.site.urls),
+    # Programs
+    path("api/v2/", entrance.letting_programs_in(api.urls)),
+    path("oauth/token", tokens.token, name="oauth-token"),
+    path("oauth/revoke", tokens.revocation, name="oauth-revoke"),
     # Machines
     path("engine", health.engine, name="engine"),
     path("healthz", health.healthz, name="healthz"),

@@ -16,6 +16,7 @@ from callbacks.demonstration.copying import copy_rows, key_at
 from callbacks.demonstration.promises import Promises
 from callbacks.models import (
     Agent,
+    ApiClient,
     Attempt,
     Callback,
     CallingHours,
@@ -34,6 +35,8 @@ from callbacks.models import (
     Team,
     User,
 )
+from callbacks.models.program import Scope
+from callbacks.programs import digest
 from callbacks.rules import moments
 
 PASSWORD = "demo"  # noqa: S105 (known to everybody, and refused on any but a loopback host)
@@ -78,6 +81,7 @@ def fill(size: Size) -> Centre:
     centre = Centre(size, timezone.now().replace(microsecond=0), Random(size.seed))
     _people(centre)
     _queues(centre)
+    _program()
     _shifts(centre)
     _promises(centre)
     with connection.cursor() as cursor:
@@ -145,6 +149,13 @@ def _learn(centre: Centre, skills: list[Skill]) -> None:
         if not (place % 11 == 10 and skill.name in names.REQUIRED.values())
     ]
     through.objects.bulk_create(rows, batch_size=2000)
+
+
+def _program() -> None:
+    """An API client whose id and secret are ``demo``, with all scopes."""
+    ApiClient.objects.create(
+        name="Demonstration", client_id="demo", secret_digest=digest(PASSWORD), scopes=Scope.values
+    )
 
 
 # --- queues ----------------------------------------------------------------------------------

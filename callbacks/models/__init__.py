@@ -19,12 +19,16 @@ from callbacks.models.people import (
     Team,
     User,
 )
+from callbacks.models.program import AccessToken, ApiClient, KeptAnswer, Pace, Scope
 from callbacks.models.queue import CallingHours, Holiday, Queue
 from callbacks.models.service_level import ServiceLevel
 from callbacks.models.task import Task
+from callbacks.models.webhook import Webhook, WebhookDelivery, WebhookWatch
 
 __all__ = [
+    "AccessToken",
     "Agent",
+    "ApiClient",
     "Attempt",
     "Attendance",
     "CalendarFeed",
@@ -35,16 +39,22 @@ __all__ = [
     "Heartbeat",
     "HistoryEvent",
     "Holiday",
+    "KeptAnswer",
     "Offer",
     "OutboxMessage",
     "Outcome",
+    "Pace",
     "Presence",
     "Queue",
     "Role",
+    "Scope",
     "ServiceLevel",
     "Shift",
     "Skill",
     "Task",
     "Team",
     "User",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookWatch",
 ]

@@ -7,7 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
-from django.db.models.functions import Upper
+from django.db.models.functions import Greatest, Upper
 from django.utils import timezone
 
 from callbacks.lifecycle import EDITABLE, ENDED, Status
@@ -20,10 +20,14 @@ from callbacks.rules.availability import Stretch
 
 OPEN = Q(ended_at__isnull=True)
 """Open, as queries and partial indexes say it: no parameter, so that the planner can match them."""
-
-
+QUIET_SINCE = Greatest("requested_at", "updated_at")
+"""Since when nothing has happened to a due callback: since it was due, or last changed."""
+PICKY = ~Q(skills=[])
+"""Those that ask for skills of their own."""
 AT_HAND = (Status.OFFERED, Status.IN_PROGRESS)
 """With one agent: being rung for it, or on the phone."""
+ENGAGED = {Status.OFFERED: "being offered another callback", Status.IN_PROGRESS: "on a call"}
+"""What keeps that agent from another one."""
 
 
 class Hold(models.TextChoices):
@@ -44,6 +48,20 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
         """Open, and the callback window has ended."""
         return self.filter(OPEN, window_ends_at__lt=at)
 
+    def stuck(self, at: datetime) -> Self:
+        """Open, due, and nothing has happened to it for longer than its queue's stuck limit."""
+        return self.quiet().filter(
+            requested_at__lte=at, quiet_since__lt=at - F("queue__stuck_after")
+        )
+
+    def quiet(self) -> Self:
+        """Open ones with ``quiet_since``: when they were due, or last changed."""
+        return self.filter(OPEN).annotate(quiet_since=QUIET_SINCE)
+
+    def breached(self, at: datetime) -> Self:
+        """Open, and the service level's deadline passed before any attempt was made."""
+        return self.filter(OPEN, attempts_made=0, due_by__lt=at)
+
     def unowned(self) -> Self:
         """Open ones that nobody has taken ownership of."""
         return self.filter(OPEN, owner__isnull=True)
@@ -60,15 +78,10 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
         """Owned and open ones of a queue, further ahead than this limit allows (rules §3.6)."""
         return self.filter(OPEN, queue=queue_id, owner__isnull=False, requested_at__gt=at + limit)
 
-    def duplicates_of(self, phone_number: str, requested_at: datetime, at: datetime) -> Self:
-        """Open ones for the number within 48 hours of now, or of the new time (rules §2.8).
-
-        One whose time is already past counts: it is still a promise to the same contact.
-        """
-        near = limits.DUPLICATE_WITHIN
+    def near(self, phone_number: str, soon: datetime, earliest: datetime, latest: datetime) -> Self:
+        """Open ones for the number until soon, or between these two moments (rules §2.8)."""
         return self.filter(OPEN, phone_number=phone_number).filter(
-            Q(requested_at__lte=at + near)
-            | Q(requested_at__range=(requested_at - near, requested_at + near))
+            Q(requested_at__lte=soon) | Q(requested_at__range=(earliest, latest))
         )
 
     def promised_in(self, queue_id: Any, span: Stretch, leaving_out: Any = None) -> Self:
@@ -232,6 +245,12 @@ class Callback(Keyed):
         ]
         indexes = [
             models.Index(fields=["next_action_at"], condition=OPEN, name="callback_next_look"),
+            # What time makes of open ones: overdue, breached, stuck (rules §5.1).
+            models.Index(fields=["window_ends_at"], condition=OPEN, name="callback_window_ends"),
+            models.Index(
+                fields=["due_by"], condition=OPEN & Q(attempts_made=0), name="callback_due_by"
+            ),
+            models.Index(QUIET_SINCE, condition=OPEN, name="callback_quiet_since"),
             # The order of a queue (rules §4.2), and what waits for one agent.
             models.Index(
                 F("queue"),
@@ -240,6 +259,11 @@ class Callback(Keyed):
                 "id",
                 condition=Q(status=Status.WAITING, owner__isnull=True),
                 name="callback_waiting",
+            ),
+            models.Index(
+                fields=["queue"],
+                condition=PICKY & Q(status=Status.WAITING, owner__isnull=True),
+                name="callback_waiting_picky",
             ),
             models.Index(
                 fields=["owner"],

@@ -1,5 +1,6 @@
 """People: users with a role, agents among them, their teams, skills, presence and shifts."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -181,9 +182,10 @@ class AgentQuerySet(models.QuerySet["Agent"]):
         """Those who may log in."""
         return self.filter(user__is_active=True)
 
-    def able_to_own_in(self, queue_id: Any) -> Self:
-        """Active members of the queue with all the skills it requires (rules §2.11)."""
-        lacking = Skill.objects.filter(required_by=queue_id).exclude(agents=models.OuterRef("pk"))
+    def able_to_own_in(self, queue_id: Any, skills: Sequence[str] = ()) -> Self:
+        """Active members of the queue with all skills it requires, and these (rules §2.11)."""
+        required = Q(required_by=queue_id) | Q(name__in=skills)
+        lacking = Skill.objects.filter(required).exclude(agents=models.OuterRef("pk"))
         return self.active().filter(~models.Exists(lacking), queues=queue_id)
 
 

@@ -71,9 +71,13 @@ def _lock_idle() -> Iterable[uuid.UUID]:
 
 
 def _lock_callbacks(work: snapshots.Work, idle: set[uuid.UUID], at: datetime) -> list[Callback]:
-    """As many as could be offered now; one that everybody idle declined must not be in the way."""
+    """As many as could be offered now.
+
+    One that everybody idle declined, or lacks the skills for, must not be in the way of others.
+    """
     declined = len(snapshots.declines(at, agent__in=idle))
-    at_most = {queue: count + declined for queue, count in work.queues.items()}
+    picky = snapshots.picky(work.queues)
+    at_most = {queue: count + declined + picky[queue] for queue, count in work.queues.items()}
     keys = {*snapshots.first_of_each(at_most), *work.owned}
     waiting: CallbackQuerySet = Callback.objects.filter(pk__in=keys, status=Status.WAITING)
     locked = waiting.flagged().select_for_update(of=("self",), skip_locked=True)
@@ -92,7 +96,7 @@ def _decide(
     people |= {c.preferred_agent_id for c in callbacks if c.preferred_agent_id}
     candidates = {
         key: candidate if key in idle else _unless_idle(candidate)
-        for key, candidate in snapshots.candidates(people).items()
+        for key, candidate in snapshots.candidates(people, callbacks).items()
     }
     declined = snapshots.declines(at, callback__in=[callback.pk for callback in callbacks])
     waiting = snapshots.as_waiting(callbacks, declined)

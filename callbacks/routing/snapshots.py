@@ -1,6 +1,7 @@
 """What decisions look at: waiting callbacks, and the agents of their queues at this moment."""
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +13,7 @@ from django.db.models import Count, Exists, F, OuterRef, Subquery
 
 from callbacks.lifecycle import Status
 from callbacks.models import Agent, Callback, Offer, Presence, Queue, Skill
+from callbacks.models.callback import ENGAGED, PICKY
 from callbacks.rules.routing import (
     DECLINE_PAUSE,
     Candidate,
@@ -24,7 +26,6 @@ from callbacks.rules.routing import (
 
 AT_ONCE = 500
 """So many offers are made in one transaction; the next ones in the next."""
-ENGAGED = {Status.OFFERED: "being offered another callback", Status.IN_PROGRESS: "on a call"}
 AT_HAND = Callback.objects.filter(agent=OuterRef("pk"))
 
 
@@ -84,6 +85,14 @@ def _lacking() -> Any:
     return required.exclude(agents=OuterRef("agent_id"))
 
 
+def picky(queue_ids: Iterable[uuid.UUID]) -> Counter[uuid.UUID]:
+    """How many unowned callbacks that ask for skills of their own wait in each of these queues."""
+    waiting = Callback.objects.filter(
+        PICKY, queue__in=list(queue_ids), status=Status.WAITING, owner__isnull=True
+    )
+    return Counter(dict(waiting.order_by().values_list("queue").annotate(Count("pk"))))
+
+
 FIRST_OF_EACH = """
 SELECT first.id FROM unnest(%s::uuid[], %s::int[]) AS place(queue_id, at_most)
 CROSS JOIN LATERAL (
@@ -118,13 +127,21 @@ def places(queue_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Place]:
     return {key: replace(place, members=of[key]) for key, place in found.items()}
 
 
-def candidates(agent_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Candidate]:
-    """These agents as the decision sees them. One statement."""
+def candidates(
+    agent_ids: Iterable[uuid.UUID], callbacks: Iterable[Callback]
+) -> dict[uuid.UUID, Candidate]:
+    """These agents as the decision about these callbacks sees them. One statement.
+
+    Their skills are fetched only where a callback asks for skills of its own: few do.
+    """
     rows = Agent.objects.filter(pk__in=set(agent_ids)).annotate(
         name=F("user__name"),
         is_active=F("user__is_active"),
         at_hand=Subquery(AT_HAND.values("status")[:1]),
     )
+    if any(callback.skills for callback in callbacks):
+        known = Skill.objects.filter(agents=OuterRef("pk"))
+        rows = rows.annotate(known_skills=ArraySubquery(known.values("name")))
     return {row.pk: _candidate(row) for row in rows}
 
 
@@ -137,6 +154,7 @@ def _candidate(row: Any) -> Candidate:
         idle_since=row.idle_since,
         is_active=row.is_active,
         is_responding=row.not_responding_since is None,
+        skills=frozenset(getattr(row, "known_skills", ())),
         engaged_in=ENGAGED.get(row.at_hand, ""),
     )
 
@@ -164,6 +182,7 @@ def as_waiting(
             priority=callback.priority,
             owner_id=callback.owner_id,
             preferred_id=callback.preferred_agent_id,
+            skills=frozenset(callback.skills),
             declined_by=frozenset(by.get(callback.pk, ())),
         )
         for callback in callbacks
@@ -177,6 +196,7 @@ def explain(callback: Callback, at: datetime) -> Decision:
     """
     around = places([callback.queue_id])
     people = {callback.owner_id, callback.preferred_agent_id} - {None}
-    agents = candidates([*around[callback.queue_id].members, *(key for key in people if key)])
+    concerned = [*around[callback.queue_id].members, *(key for key in people if key)]
+    agents = candidates(concerned, [callback])
     waiting = as_waiting([callback], declines(at, callback=callback.pk))
     return decide(waiting[0], Snapshot(at, around, agents, waiting))

@@ -80,7 +80,9 @@ def _peers(callback: Callback, terms: QueueTerms, at: datetime, *, is_due: bool)
     owner = callback.owner
     if owner is None or owner.team_id is None:
         return []
-    able = Agent.objects.able_to_own_in(callback.queue_id).filter(team=owner.team_id)
+    able = Agent.objects.able_to_own_in(callback.queue_id, callback.skills).filter(
+        team=owner.team_id
+    )
     rows: list[Any] = list(
         able.annotate(
             name=F("user__name"),

@@ -3,6 +3,7 @@
 All spans are elapsed time, so a clock change neither shortens nor lengthens them.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 GRACE = timedelta(seconds=60)
@@ -30,6 +31,28 @@ def is_past(requested_at: datetime, at: datetime) -> bool:
 def is_too_far(requested_at: datetime, at: datetime, limit: timedelta) -> bool:
     """Whether the moment lies beyond the limit; exactly at the limit is allowed."""
     return requested_at - at > limit
+
+
+@dataclass(frozen=True)
+class Span:
+    """From a moment to another one, both included; without a beginning: since ever."""
+
+    ends_at: datetime
+    starts_at: datetime | None = None
+
+    def holds(self, moment: datetime) -> bool:
+        """Whether the moment lies in it."""
+        return moment <= self.ends_at and (self.starts_at is None or self.starts_at <= moment)
+
+
+def duplicate_spans(requested_at: datetime, at: datetime) -> tuple[Span, Span]:
+    """Where an open callback to the same number doubles a new one (rules §2.8).
+
+    Within 48 hours of now, or of the new one's time. One whose time is already past counts: it is
+    still a promise to the same contact.
+    """
+    near = DUPLICATE_WITHIN
+    return Span(at + near), Span(requested_at + near, requested_at - near)
 
 
 def is_locked(requested_at: datetime, at: datetime) -> bool:

@@ -32,6 +32,8 @@ class Candidate:
     idle_since: datetime = LONG_AGO
     is_active: bool = True
     is_responding: bool = True
+    skills: frozenset[str] = frozenset()
+    """Names; only where a callback that waits asks for skills of its own."""
     engaged_in: str = ""
     """What keeps them from another callback: a call, an offer; empty while they are idle."""
 
@@ -68,6 +70,8 @@ class Waiting:
     priority: int = 0
     owner_id: uuid.UUID | None = None
     preferred_id: uuid.UUID | None = None
+    skills: frozenset[str] = frozenset()
+    """Names of skills that it needs beside those of its queue."""
     declined_by: frozenset[uuid.UUID] = frozenset()
     """Agents who declined it within ``DECLINE_PAUSE``."""
 
@@ -164,7 +168,8 @@ def _why_kept_out(candidate: Candidate, waiting: Waiting, place: Place) -> str:
         return "not the owner"
     if candidate.id not in place.members:
         return f"no member of {place.name}"
-    if lacking := place.members[candidate.id]:
+    own = sorted(waiting.skills - candidate.skills)
+    if lacking := list(dict.fromkeys((*place.members[candidate.id], *own))):
         return f"lacks the skill {', '.join(lacking)}"
     if why := candidate.why_unavailable:
         return why

@@ -7,6 +7,7 @@ REASON = 2000
 TICKET = 100
 CONVERSATION = 100
 EXTERNAL_DATA_BYTES = 16 * 1024
+EXTERNAL_DATA_DEPTH = 50
 
 
 def problem_with(text: str, limit: int) -> str:

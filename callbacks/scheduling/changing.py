@@ -1,21 +1,32 @@
 """Change: reschedule, or change number, queue, reason and contact, in one go."""
 
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import Any
 
 from django.db import transaction
 
-from callbacks import journal
+from callbacks import access, journal
 from callbacks.access import Actor
 from callbacks.holding import heed_edit_lock, hold, store
 from callbacks.lifecycle import Move, Status, status_after
-from callbacks.models import Callback, Queue
+from callbacks.models import Agent, Callback, Queue
 from callbacks.rules import moments
 from callbacks.scheduling.examination import Clear, Examination, Scope
 from callbacks.scheduling.examining import examine
 from callbacks.scheduling.request import CallbackRequest
+
+
+class Keep(Enum):
+    """Where ``None`` is a value of its own: nobody."""
+
+    AS_IT_IS = auto()
+
+
+KEEP = Keep.AS_IT_IS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +44,14 @@ class Changes:
     contact_time_zone: str | None = None
     reason: str | None = None
     ticket_id: str | None = None
+    window_starts_at: datetime | None = None
+    window_duration: timedelta | None = None
+    priority: int | None = None
+    skills: Sequence[str] | None = None
+    external_data: Mapping[str, Any] | None = None
+    owner_id: uuid.UUID | Keep | None = KEEP
+    """The agent who is to own it; ``None`` leaves it to the queue."""
+    preferred_agent_id: uuid.UUID | Keep | None = KEEP
     allow_outside_calling_hours: bool = False
 
 
@@ -45,17 +64,30 @@ def request_after(callback: Callback, changes: Changes) -> CallbackRequest:
         contact_time_zone=_or(changes.contact_time_zone, callback.contact_time_zone),
         reason=_or(changes.reason, callback.reason),
         ticket_id=_or(changes.ticket_id, callback.ticket_id),
-        owner_id=callback.owner_id,
-        preferred_agent_id=callback.preferred_agent_id,
-        window_duration=(
-            None if changes.queue_id not in (None, callback.queue_id) else callback.window_duration
-        ),
+        owner_id=_kept(changes.owner_id, callback.owner_id),
+        preferred_agent_id=_kept(changes.preferred_agent_id, callback.preferred_agent_id),
+        window_starts_at=changes.window_starts_at,
+        window_duration=changes.window_duration or _window_kept(callback, changes),
         window_lead=callback.requested_at - callback.window_starts_at,
-        external_data=callback.external_data,
+        priority=callback.priority if changes.priority is None else changes.priority,
+        skills=callback.skills if changes.skills is None else changes.skills,
+        external_data=(
+            callback.external_data if changes.external_data is None else changes.external_data
+        ),
         consent=callback.consent,
         allow_outside_calling_hours=changes.allow_outside_calling_hours,
         **_moment_after(callback, changes),
     )
+
+
+def _kept(value: uuid.UUID | Keep | None, otherwise: uuid.UUID | None) -> uuid.UUID | None:
+    return otherwise if isinstance(value, Keep) else value
+
+
+def _window_kept(callback: Callback, changes: Changes) -> timedelta | None:
+    """The window stays as long as it was; in another queue it is as long as there."""
+    is_moved = changes.queue_id not in (None, callback.queue_id)
+    return None if is_moved else callback.window_duration
 
 
 def _moment_after(callback: Callback, changes: Changes) -> dict[str, Any]:
@@ -103,6 +135,9 @@ def examine_change(
         time=_touches_time(callback, request),
         number=request.phone_number.strip() != number_as_typed(callback),
         queue=request.queue_id != callback.queue_id,
+        window=not (changes.window_starts_at is None and changes.window_duration is None),
+        new_owner=request.owner_id is not None
+        and (request.owner_id != callback.owner_id or list(request.skills) != callback.skills),
         consent=False,
     )
     return examine(request, by=by, at=at, scope=scope, lock=lock)
@@ -127,19 +162,24 @@ def change(
 ) -> Callback:
     """Make the changes, or raise ``Refused``, ``Stale``, ``Locked``, ``Ended``, ``NotAllowed``.
 
-    An owned callback keeps its owner, whose period moves along with the time. Reason, ticket and
-    contact name may change in the last 15 minutes, too (rules §3.2 closes the rest).
+    An owned callback keeps its owner, whose period moves along with the time, unless the changes
+    name another one or nobody. Reason, ticket and contact name may change in the last 15 minutes,
+    too (rules §3.2 closes the rest).
     """
     callback = hold(callback_id, by=by, version=version, move=Move.CHANGE)
     found = examine_change(callback, changes, by=by, at=at, lock=True)
-    touches_promise = found.scope.time or found.scope.number or found.scope.queue
-    if touches_promise:
+    moves_owner = found.request.owner_id != callback.owner_id
+    if moves_owner:
+        is_taken = found.request.owner_id == by.id and access.may_take(by, callback)
+        may_move = is_taken or access.may_assign(by, callback)
+        access.require(may_move, "Only its owner and supervisors say who is to own it.")
+    if found.scope.touches_promise or moves_owner:
         heed_edit_lock(callback, by=by, at=at, override_reason=override_reason)
     clear = found.clear()
     before = journal.snapshot(callback)
     store(callback, at=at, **new_values(callback, found, clear))
     if journal.snapshot(callback) != before:
-        what = journal.What.RESCHEDULED if found.scope.time else journal.What.CHANGED
+        what = _what(before, journal.snapshot(callback), found)
         remarks = [w.message for w in found.warnings if w.code == "calling.hours"]
         journal.record(
             callback,
@@ -152,6 +192,15 @@ def change(
     return callback
 
 
+def _what(before: Mapping[str, Any], after: Mapping[str, Any], found: Examination) -> str:
+    """What history calls it: by what weighs most."""
+    if found.scope.time:
+        return journal.What.RESCHEDULED
+    if before["owner"] == after["owner"]:
+        return journal.What.CHANGED
+    return journal.What.HANDED_OVER if after["owner"] else journal.What.OWNERSHIP_GIVEN_UP
+
+
 def new_values(callback: Callback, found: Examination, clear: Clear) -> dict[str, Any]:
     """What the callback is to hold after an examination without problems."""
     request = found.request
@@ -160,7 +209,14 @@ def new_values(callback: Callback, found: Examination, clear: Clear) -> dict[str
         "contact_time_zone": moments.canonical(found.contact_time_zone),
         "reason": request.reason.strip(),
         "ticket_id": request.ticket_id.strip(),
+        "priority": request.priority,
+        "skills": found.skills,
+        "external_data": dict(request.external_data),
     }
+    if request.preferred_agent_id != callback.preferred_agent_id:
+        values["preferred_agent"] = _agent(request.preferred_agent_id)
+    if request.owner_id != callback.owner_id:
+        values |= _new_owner(callback, found, clear)
     if found.scope.number:
         values |= {
             "phone_number": clear.number.e164,
@@ -168,13 +224,31 @@ def new_values(callback: Callback, found: Examination, clear: Clear) -> dict[str
         }
     if found.scope.queue:
         values["queue"] = Queue.objects.get(pk=clear.terms.id)
-    if found.scope.time or found.scope.queue:
+    if found.scope.time or found.scope.queue or found.scope.window:
         values |= _new_times(callback, found, clear)
     is_due = callback.held_for or callback.status == Status.WAITING
-    if is_due and (found.scope.number or found.scope.queue):
-        # Perhaps held back for the old number: looked at again with the new one.
+    is_other = found.scope.number or found.scope.queue or request.owner_id != callback.owner_id
+    if is_due and is_other:
+        # Perhaps held back for the old number, or waiting for the old owner: looked at again.
         values.setdefault("next_action_at", found.at)
     return values
+
+
+def _agent(agent_id: uuid.UUID | None) -> Agent | None:
+    if agent_id is None:
+        return None
+    return Agent.objects.select_related("user").get(pk=agent_id)
+
+
+def _new_owner(callback: Callback, found: Examination, clear: Clear) -> dict[str, Any]:
+    """Whoever takes on a callback that is due already gets the whole period, too."""
+    owner = _agent(found.request.owner_id)
+    starts = max(clear.moment.instant, found.at)
+    return {
+        "owner": owner,
+        "ownership_expires_at": starts + clear.terms.ownership_period if owner else None,
+        "is_stood_in_for": False,
+    }
 
 
 def _new_times(callback: Callback, found: Examination, clear: Clear) -> dict[str, Any]:
@@ -183,9 +257,10 @@ def _new_times(callback: Callback, found: Examination, clear: Clear) -> dict[str
         "window_starts_at": clear.window.starts_at,
         "window_ends_at": clear.window.ends_at,
         "due_by": clear.due_by,
-        "is_outside_hours_agreed": found.is_outside_hours,
     }
-    if callback.owner_id:
+    if found.scope.time or found.scope.queue:
+        values["is_outside_hours_agreed"] = found.is_outside_hours
+    if callback.owner_id and callback.owner_id == found.request.owner_id:
         values["ownership_expires_at"] = moment.instant + clear.terms.ownership_period
     if found.scope.time:
         values |= {

@@ -25,7 +25,7 @@ def convert(
     if problem := _problem_with(description):
         raise Refused([Problem("invalid.value", "description", problem)])
     callback = holding.hold(
-        callback_id, by=by, version=version, move=Move.CONVERT, allowed=access.may_edit
+        callback_id, by=by, version=version, move=Move.CONVERT, allowed=access.may_convert
     )
     if callback.status not in EDITABLE:
         doing = "on the phone about it" if callback.status == Status.IN_PROGRESS else "being rung"

@@ -34,6 +34,8 @@ class Examination:
     due_by: datetime | None = None
     existing: Callback | None = None
     """The open callback that this one would double."""
+    skills: list[str] = field(default_factory=list)
+    """As they are called, whatever case they were given in."""
     why_owner_cannot: str = ""
     is_outside_hours: bool = False
 
@@ -95,6 +97,15 @@ class Scope:
     number: bool = True
     queue: bool = True
     consent: bool = True
+    window: bool = False
+    """Whether an edit changes the callback window by itself."""
+    new_owner: bool = False
+    """Whether an edit names another owner, or asks for other skills of the one it has."""
+
+    @property
+    def touches_promise(self) -> bool:
+        """Whether an edit changes what was promised: closed in the last 15 minutes (rules §3.2)."""
+        return self.time or self.number or self.queue or self.window
 
     @property
     def promise(self) -> bool:
@@ -104,7 +115,7 @@ class Scope:
     @property
     def owner(self) -> bool:
         """Whether ownership must be examined anew."""
-        return self.time or self.queue
+        return self.time or self.queue or self.new_owner
 
 
 EVERYTHING = Scope()

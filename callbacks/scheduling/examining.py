@@ -5,7 +5,7 @@ twice. Nothing is changed.
 """
 
 import json
-import uuid
+import re
 from datetime import date, datetime, time, timedelta
 
 from django.utils.formats import date_format
@@ -16,11 +16,12 @@ from callbacks.errors import Problem
 from callbacks.models import Callback
 from callbacks.rules import limits, moments, numbers, ownership, texts
 from callbacks.rules.moments import Moment
-from callbacks.rules.slots import half_hour_of
 from callbacks.rules.terms import QueueTerms
 from callbacks.rules.windows import Window
 from callbacks.scheduling import facts
 from callbacks.scheduling.examination import EVERYTHING, Examination, Scope
+from callbacks.scheduling.facts import Wanted
+from callbacks.scheduling.lookups import ONE_BY_ONE, Lookup
 from callbacks.scheduling.request import CallbackRequest
 
 
@@ -37,13 +38,30 @@ def examine(
     Two statements, one more with ``lock``, which keeps everybody else from deciding about this
     number and interaction until the caller's transaction ends, and one more for a duplicate.
     """
+    found = examine_alone(request, by=by, at=at, scope=scope)
+    if lock:
+        facts.lock_promises(keys_of(found))
+    examine_promise(found)
+    return found
+
+
+def examine_alone(
+    request: CallbackRequest,
+    *,
+    by: Actor,
+    at: datetime,
+    scope: Scope = EVERYTHING,
+    ask: Lookup = ONE_BY_ONE,
+) -> Examination:
+    """Find what is wrong with the request by itself, whatever others are promised."""
     found = Examination(request, at, scope)
-    # The moment first: the queue is asked how full its half hour is, in the same statement.
-    _examine_moment(found, scope)
-    _examine_queue(found, by, scope)
+    _examine_queue(found, by, ask)
     _examine_number(found)
     _examine_contact_zone(found)
+    _examine_moment(found, scope)
     _examine_texts(found)
+    if request.skills:
+        _examine_skills(found, ask)
     if scope.consent:
         _examine_consent(found)
     if found.terms and found.moment:
@@ -51,16 +69,17 @@ def examine(
         if scope.time or scope.queue:
             _examine_hours(found, found.terms, found.moment)
         if scope.owner:
-            _examine_owner(found, found.terms, found.moment)
-    if scope.promise:
-        _examine_promise(found, scope, lock)
+            _examine_owner(found, found.terms, found.moment, ask)
     return found
 
 
-def _examine_queue(found: Examination, by: Actor, scope: Scope) -> None:
-    request = found.request
-    sheet = _sheet_of(request.queue_id, found, by) if request.queue_id else None
-    if sheet is None or (scope.queue and not access.may_create(by, is_member=sheet.is_member)):
+def _examine_queue(found: Examination, by: Actor, ask: Lookup) -> None:
+    request, scope = found.request, found.scope
+    sheet = (
+        ask.queue(request.queue_id, request.owner_id, by.id, found.at) if request.queue_id else None
+    )
+    may_create = sheet and access.may_create(by, sheet.terms.id, is_member=sheet.is_member)
+    if sheet is None or (scope.queue and not may_create):
         found.refuse("invalid.value", "queue", "Choose one of your queues.")
         return
     found.terms, found.owner = sheet.terms, sheet.owner
@@ -70,34 +89,25 @@ def _examine_queue(found: Examination, by: Actor, scope: Scope) -> None:
             "queue",
             f"{sheet.terms.name} takes no new callbacks. Choose another queue.",
         )
-    if scope.time or scope.queue:
-        _examine_capacity(found, sheet.terms, sheet.taken)
-
-
-def _sheet_of(queue_id: uuid.UUID, found: Examination, by: Actor) -> facts.QueueFacts | None:
-    return facts.of_queue(
-        queue_id,
-        found.request.owner_id,
-        by.id,
-        found.at,
-        half_hour=half_hour_of(found.moment) if found.moment else None,
-        leaving_out=found.scope.leaving_out,
-    )
-
-
-def _examine_capacity(found: Examination, terms: QueueTerms, taken: int) -> None:
-    """No rule refuses a callback in a full half hour; whoever promises it is told."""
-    if terms.slot_capacity is not None and taken >= terms.slot_capacity:
-        said = f"This half hour is full: {taken} of {terms.slot_capacity} are promised."
-        data = {"taken": taken, "capacity": terms.slot_capacity}
-        found.warnings.append(Problem("slot.full", "time", said, data))
 
 
 def _examine_moment(found: Examination, scope: Scope) -> None:
     request = found.request
-    found.moment = _resolve(found) if request.requested_at is None else _at_instant(found)
+    if request.as_soon_as_possible:
+        found.moment = _as_soon_as_possible(found)
+    elif request.requested_at is not None:
+        found.moment = _at_instant(found)
+    else:
+        found.moment = _resolve(found)
     if found.moment and scope.time:
         _examine_distance(found, found.moment)
+
+
+def _as_soon_as_possible(found: Examination) -> Moment:
+    """Now, or when calls may next be made where the contact is (rules §2.10)."""
+    zone = found.contact_time_zone or "UTC"
+    soonest = found.terms.hours.opens_after(found.at, zone) if found.terms else found.at
+    return moments.at_instant(soonest, zone)
 
 
 def _at_instant(found: Examination) -> Moment | None:
@@ -248,9 +258,34 @@ def _examine_texts(found: Examination) -> None:
     _examine_external_data(found)
 
 
+def _examine_skills(found: Examination, ask: Lookup) -> None:
+    """Skills beside those of the queue: known ones, by their names."""
+    wanted = dict.fromkeys(found.request.skills)
+    known = ask.skills()
+    unknown = [name for name in wanted if name.lower() not in known]
+    if unknown:
+        named = ", ".join(moments.quoted(name) for name in unknown[:5])
+        found.refuse("invalid.value", "skills", f"There is no skill called {named}.")
+    found.skills = [known[name.lower()] for name in wanted if name.lower() in known]
+
+
 def _examine_external_data(found: Examination) -> None:
-    written = json.dumps(dict(found.request.external_data))
-    if len(written) > texts.EXTERNAL_DATA_BYTES:
+    try:
+        written = json.dumps(dict(found.request.external_data), allow_nan=False)
+    except (ValueError, RecursionError):
+        found.refuse(
+            "invalid.value",
+            "external_data",
+            "External data holds a number that is none, or is nested too deeply.",
+        )
+        return
+    if _depth(written) > texts.EXTERNAL_DATA_DEPTH:
+        found.refuse(
+            "invalid.value",
+            "external_data",
+            f"External data may be nested {texts.EXTERNAL_DATA_DEPTH} levels deep at most.",
+        )
+    elif len(written) > texts.EXTERNAL_DATA_BYTES:
         found.refuse("invalid.value", "external_data", "At most 16 KiB of external data fit here.")
     elif "\\u0000" in written or ("\\ud8" in written.lower() and not _is_text(written)):
         found.refuse(
@@ -258,6 +293,18 @@ def _examine_external_data(found: Examination) -> None:
             "external_data",
             "External data holds a character that cannot be stored.",
         )
+
+
+_TEXTS = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+def _depth(written: str) -> int:
+    """How deeply JSON is nested; brackets within texts are none."""
+    deepest = level = 0
+    for character in _TEXTS.sub("", written):
+        level += (character in "{[") - (character in "}]")
+        deepest = max(deepest, level)
+    return deepest
 
 
 def _is_text(written: str) -> bool:
@@ -275,7 +322,7 @@ def _examine_consent(found: Examination) -> None:
         found.refuse(
             "consent.required",
             "consent",
-            "Ask the contact whether we may call back, and tick this when they agree.",
+            "Ask the contact whether we may call back, and record that they agreed.",
             missing=found.request.consent is None,
         )
 
@@ -284,7 +331,8 @@ def _examine_window(found: Examination, terms: QueueTerms, moment: Moment) -> No
     starts = found.request.window_starts_at or moment.instant - found.request.window_lead
     window = Window(starts, starts + (found.request.window_duration or terms.window_duration))
     found.window = window
-    if problem := window.problem(moment.instant, terms.level):
+    is_new = found.scope.time or found.scope.queue or found.scope.window
+    if is_new and (problem := window.problem(moment.instant, terms.level)):
         found.problems.append(problem)
     zone = found.contact_time_zone or "UTC"
     made_at = found.scope.created_at or found.at
@@ -309,7 +357,7 @@ def _examine_hours(found: Examination, terms: QueueTerms, moment: Moment) -> Non
         found.problems.append(problem)
 
 
-def _examine_owner(found: Examination, terms: QueueTerms, moment: Moment) -> None:
+def _examine_owner(found: Examination, terms: QueueTerms, moment: Moment, ask: Lookup) -> None:
     if found.request.owner_id is None:
         return
     if problem := ownership.problem_with_terms(terms, moment.instant, found.at):
@@ -319,7 +367,8 @@ def _examine_owner(found: Examination, terms: QueueTerms, moment: Moment) -> Non
         found.refuse("invalid.value", ownership.FIELD, "Only agents can own a callback.")
         return
     window = found.window or Window(moment.instant, moment.instant + timedelta(minutes=1))
-    unable = ownership.why_unable(found.owner, terms, window.starts_at, window.ends_at)
+    owner = ask.with_skills(found.owner, found.skills)
+    unable = ownership.why_unable(owner, terms, window.starts_at, window.ends_at)
     found.why_owner_cannot = unable
     if unable and not found.request.falls_back:
         found.refuse(
@@ -330,24 +379,34 @@ def _examine_owner(found: Examination, terms: QueueTerms, moment: Moment) -> Non
         )
 
 
-def _examine_promise(found: Examination, scope: Scope, lock: bool) -> None:
-    """Duplicates and uncallable numbers. Where the time is not clear yet, from now on."""
-    if found.terms is None or found.number is None:
-        return
+def keys_of(found: Examination) -> tuple[str, ...]:
+    """What nobody else may decide about at the same time: the number and the interaction."""
+    if wanted := _wanted(found):
+        return wanted.phone_number, wanted.conversation_id
+    return ()
+
+
+def _wanted(found: Examination) -> Wanted | None:
+    """The promise that is asked for; ``None`` where none is, or nothing can be said of it."""
+    if not found.scope.promise or found.terms is None or found.number is None:
+        return None
     conversation = found.request.conversation_id
-    if texts.problem_with(conversation, texts.CONVERSATION):
-        conversation = ""
-    if lock:
-        facts.lock_promises(found.number.e164, conversation)
-    about = facts.of_promise(
+    return Wanted(
         found.terms.id,
         found.number.e164,
-        conversation,
+        "" if texts.problem_with(conversation, texts.CONVERSATION) else conversation,
         found.requested_at or found.at,
-        found.at,
-        scope.leaving_out,
+        found.scope.leaving_out,
     )
-    if about.barred_by and scope.number:
+
+
+def examine_promise(found: Examination, ask: Lookup = ONE_BY_ONE) -> None:
+    """Duplicates and uncallable numbers. Where the time is not clear yet, from now on."""
+    wanted = _wanted(found)
+    if wanted is None:
+        return
+    about = ask.promise(wanted, found.at)
+    if about.barred_by and found.scope.number:
         found.refuse(
             "number.uncallable",
             "phone_number",

@@ -1,15 +1,17 @@
 """What the examination needs from the database, fetched in few statements as plain values."""
 
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Self
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
-from django.db.models import Count, Exists, OuterRef, Q, Subquery, Value
-from django.db.models.functions import Coalesce, Extract, JSONObject
+from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models.functions import Extract, JSONObject
 
 from callbacks.models import (
     Agent,
@@ -21,10 +23,24 @@ from callbacks.models import (
     ServiceLevel,
     Shift,
     Skill,
+    Team,
 )
+from callbacks.models.compiled import Compiled
 from callbacks.rules import calling_hours as hours_rules
-from callbacks.rules.availability import Stretch
+from callbacks.rules import limits
 from callbacks.rules.terms import DEFAULT_LEVEL, OwnerFacts, QueueTerms, ServiceLevelTerms
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A promise that is asked for, as far as others can speak against it."""
+
+    queue_id: uuid.UUID
+    phone_number: str
+    conversation_id: str
+    requested_at: datetime
+    leaving_out: uuid.UUID | None = None
+    """The callback being edited, which is not its own duplicate."""
 
 
 @dataclass(frozen=True)
@@ -47,60 +63,77 @@ class QueueFacts:
     owner: OwnerFacts | None
     is_member: bool
     """Whether the actor takes callbacks in the queue."""
-    taken: int = 0
-    """How many open callbacks the queue has in the half hour that was asked about."""
 
 
 LOOK_AHEAD = timedelta(days=31)
 """How far shifts and holidays are read: no callback lies further ahead."""
 
 
-def of_queue(
-    queue_id: uuid.UUID,
-    owner_id: uuid.UUID | None,
-    by_id: uuid.UUID | None,
-    at: datetime,
-    *,
-    half_hour: Stretch | None = None,
-    leaving_out: uuid.UUID | None = None,
-) -> QueueFacts | None:
-    """The queue's terms, and what decides whether the agent can own there. One statement.
+@dataclass(frozen=True)
+class Reach:
+    """Which holidays and shifts are read."""
 
-    ``half_hour``: the one of which to tell how full it is, without the callback ``leaving_out``.
-    """
-    row = (
-        _with_terms(Queue.objects.filter(pk=queue_id), at)
-        .annotate(
-            owner_facts=Subquery(
-                owner_facts(Agent.objects.filter(pk=owner_id), at, queue_id).values("row")
-            ),
-            is_member=Exists(Agent.objects.filter(pk=by_id, queues=OuterRef("pk"))),
-            taken=_taken(queue_id, half_hour, leaving_out),
-        )
-        .first()
-    )
+    holidays_from: date
+    holidays_until: date
+    shifts_from: datetime
+    shifts_until: datetime
+
+    @classmethod
+    def around(cls, at: datetime) -> "Reach":
+        """All that a decision of this moment (UTC) may need."""
+        first, last = at - timedelta(days=4), at + LOOK_AHEAD * 2
+        return cls(first.date(), last.date(), at - timedelta(days=1), at + LOOK_AHEAD)
+
+
+def of_queue(
+    queue_id: uuid.UUID, owner_id: uuid.UUID | None, by_id: uuid.UUID | None, at: datetime
+) -> QueueFacts | None:
+    """The queue's terms, and what decides whether the agent can own there. One statement."""
+    row = _SHEET.first(queue_id=queue_id, owner_id=owner_id, by_id=by_id, **vars(Reach.around(at)))
     if row is None:
         return None
-    found: Any = row
+    found = SimpleNamespace(**row)
     owner = OwnerFacts.from_row(found.owner_facts) if found.owner_facts else None
-    return QueueFacts(_terms(found), owner, found.is_member, found.taken)
+    return QueueFacts(_terms(found), owner, found.is_member)
 
 
-def _taken(queue_id: uuid.UUID, half_hour: Stretch | None, leaving_out: uuid.UUID | None) -> Any:
-    if half_hour is None:
-        return Value(0)
-    promised = Callback.objects.promised_in(queue_id, half_hour, leaving_out)
-    counted = promised.order_by().values("queue").annotate(number=Count("pk"))
-    return Coalesce(Subquery(counted.values("number")), 0)
+def _sheet(
+    queue_id: uuid.UUID,
+    owner_id: uuid.UUID,
+    by_id: uuid.UUID,
+    holidays_from: date,
+    holidays_until: date,
+    shifts_from: datetime,
+    shifts_until: datetime,
+) -> Any:
+    reach = Reach(holidays_from, holidays_until, shifts_from, shifts_until)
+    owner = owner_facts(Agent.objects.filter(pk=owner_id), reach, queue_id)
+    return (
+        _with_terms(Queue.objects.filter(pk=queue_id), reach)
+        .annotate(
+            owner_facts=Subquery(owner.values("row")),
+            is_member=Exists(Agent.objects.filter(pk=by_id, queues=OuterRef("pk"))),
+        )
+        .values(*TERMS, "owner_facts", "is_member")
+    )
+
+
+TERMS = (
+    "id", "name", "is_active", "default_region", "window_duration", "consent_required",
+    "ownership_enabled", "schedule_ahead_limit", "ownership_period", "slot_capacity", "own_level",
+    "general_level", "openings", "days_off",
+)  # fmt: skip
+"""What ``_terms`` reads: columns first, annotations after them, as ``Compiled`` names them."""
+_SHEET = Compiled(_sheet)
 
 
 def of_queues(queue_ids: Iterable[uuid.UUID], at: datetime) -> dict[uuid.UUID, QueueTerms]:
     """The terms of many queues. One statement."""
-    rows: Any = _with_terms(Queue.objects.filter(pk__in=set(queue_ids)), at)
+    rows: Any = _with_terms(Queue.objects.filter(pk__in=set(queue_ids)), Reach.around(at))
     return {row.pk: _terms(row) for row in rows}
 
 
-def _with_terms(queues: Any, at: datetime) -> Any:
+def _with_terms(queues: Any, reach: Reach) -> Any:
     return queues.annotate(
         own_level=_level(ServiceLevel.objects.filter(pk=OuterRef("service_level"))),
         general_level=_level(ServiceLevel.objects.for_all_callbacks()),
@@ -112,7 +145,7 @@ def _with_terms(queues: Any, at: datetime) -> Any:
         days_off=ArraySubquery(
             Holiday.objects.filter(
                 Q(queue=OuterRef("pk")) | Q(queue__isnull=True),
-                date__range=(at - timedelta(days=4), at + LOOK_AHEAD * 2),
+                date__range=(reach.holidays_from, reach.holidays_until),
             ).values(row=JSONObject(date="date", name="name"))
         ),
     )
@@ -131,17 +164,22 @@ def _level(levels: Any) -> Subquery:
     )
 
 
-def owner_facts(agents: Any, at: datetime, queue_id: Any) -> Any:
+def absences(reach: Reach) -> Any:
+    """Planned stretches off the queue, as far as callbacks may lie."""
+    return Shift.objects.filter(
+        ends_at__gt=reach.shifts_from, starts_at__lt=reach.shifts_until
+    ).exclude(activity=Shift.Activity.ON_QUEUE)
+
+
+def owner_facts(agents: Any, reach: Reach, queue_id: Any) -> Any:
     """The agents with ``row``: what ``OwnerFacts.from_row`` reads, about a queue or a reference to one."""
     lacking = Skill.objects.filter(required_by=queue_id).exclude(agents=OuterRef("pk"))
-    absences = Shift.objects.filter(
-        agent=OuterRef("pk"), ends_at__gt=at - timedelta(days=1), starts_at__lt=at + LOOK_AHEAD
-    ).exclude(activity=Shift.Activity.ON_QUEUE)
+    planned = absences(reach).filter(agent=OuterRef("pk"))
     return agents.annotate(
         is_member=Exists(Queue.objects.filter(pk=queue_id, members=OuterRef("pk"))),
         lacking=ArraySubquery(lacking.values("name")),
         absences=ArraySubquery(
-            absences.values(
+            planned.values(
                 row=JSONObject(**{"from": "starts_at", "to": "ends_at", "what": "activity"})
             )
         ),
@@ -157,18 +195,96 @@ def owner_facts(agents: Any, at: datetime, queue_id: Any) -> Any:
     )
 
 
+def with_skills(owner: OwnerFacts, skills: Sequence[str]) -> OwnerFacts:
+    """The agent, held to a callback's own skills, too. One statement where it has any."""
+    if not skills:
+        return owner
+    has = set(Skill.objects.filter(agents=owner.id).values_list("name", flat=True))
+    return lacking_also(owner, skills, has)
+
+
+def lacking_also(owner: OwnerFacts, skills: Sequence[str], has: Collection[str]) -> OwnerFacts:
+    """The agent, who has these skills, held to those of a callback, too."""
+    lacking = dict.fromkeys((*owner.lacking_skills, *(s for s in skills if s not in has)))
+    return replace(owner, lacking_skills=tuple(lacking))
+
+
+@dataclass
+class Staff:
+    """Many agents and queues: who takes callbacks where, with which skills, and when not."""
+
+    agents: dict[uuid.UUID, Agent]
+    members: set[tuple[uuid.UUID, uuid.UUID]]
+    """Pairs of agent and queue."""
+    skills: dict[uuid.UUID, set[str]]
+    required: dict[uuid.UUID, list[str]]
+    absences: dict[uuid.UUID, list[tuple[datetime, datetime, str]]]
+
+    @classmethod
+    def of(
+        cls,
+        queue_ids: Collection[uuid.UUID],
+        owner_ids: Collection[uuid.UUID],
+        other_ids: Collection[uuid.UUID],
+        at: datetime,
+    ) -> Self:
+        """These agents, the owners with their team leads, in these queues. Five statements."""
+        agents = {
+            agent.pk: agent
+            for agent in Agent.objects.filter(
+                Q(pk__in={*owner_ids, *other_ids})
+                | Q(pk__in=Team.objects.filter(agents__in=owner_ids).values("lead"))
+            ).select_related("user", "team")
+        }
+        staff = cls(agents, set(), defaultdict(set), defaultdict(list), defaultdict(list))
+        memberships = Queue.members.through.objects.filter(queue__in=queue_ids, agent__in=agents)
+        staff.members = set(memberships.values_list("agent_id", "queue_id"))
+        for agent_id, name in Skill.objects.filter(agents__in=agents).values_list("agents", "name"):
+            staff.skills[agent_id].add(name)
+        needed = Skill.objects.filter(required_by__in=queue_ids)
+        for queue_id, name in needed.values_list("required_by", "name"):
+            staff.required[queue_id].append(name)
+        for shift in absences(Reach.around(at)).filter(agent__in=agents):
+            staff.absences[shift.agent_id].append((shift.starts_at, shift.ends_at, shift.activity))
+        return staff
+
+    def is_member(self, agent_id: uuid.UUID, queue_id: uuid.UUID) -> bool:
+        """Whether the agent takes callbacks in the queue."""
+        return (agent_id, queue_id) in self.members
+
+    def skills_of(self, agent_id: uuid.UUID) -> Collection[str]:
+        """What the agent can do."""
+        return self.skills.get(agent_id, set())
+
+    def owner(self, agent_id: uuid.UUID, queue_id: uuid.UUID) -> OwnerFacts | None:
+        """What decides whether the agent can own there; ``None`` for who is no agent."""
+        agent = self.agents.get(agent_id)
+        if agent is None:
+            return None
+        has = self.skills_of(agent_id)
+        return OwnerFacts(
+            id=agent.pk,
+            name=agent.user.name,
+            is_active=agent.user.is_active,
+            is_member=self.is_member(agent_id, queue_id),
+            lacking_skills=tuple(s for s in self.required.get(queue_id, ()) if s not in has),
+            absences=tuple(self.absences.get(agent_id, ())),
+            team_lead_id=agent.team.lead_id if agent.team else None,
+        )
+
+
 def of_owners(
     queue_id: uuid.UUID, agent_ids: Iterable[uuid.UUID], at: datetime
 ) -> dict[uuid.UUID, OwnerFacts]:
     """What decides whether these agents can own a callback of the queue. One statement."""
-    agents = owner_facts(Agent.objects.filter(pk__in=set(agent_ids)), at, queue_id)
+    agents = owner_facts(Agent.objects.filter(pk__in=set(agent_ids)), Reach.around(at), queue_id)
     return {key: OwnerFacts.from_row(row) for key, row in agents.values_list("pk", "row")}
 
 
 def _terms(row: Any) -> QueueTerms:
     level = row.own_level or row.general_level
     return QueueTerms(
-        id=row.pk,
+        id=row.id,
         name=row.name,
         is_active=row.is_active,
         default_region=row.default_region,
@@ -205,32 +321,17 @@ def _hours(row: Any) -> hours_rules.CallingHours:
     )
 
 
-def of_promise(
-    terms_id: uuid.UUID,
-    phone_number: str,
-    conversation_id: str,
-    requested_at: datetime,
-    at: datetime,
-    leaving_out: uuid.UUID | None,
-) -> PromiseFacts:
+def of_promise(wanted: Wanted, at: datetime) -> PromiseFacts:
     """What speaks against one more promise to this number. One statement, two for a duplicate."""
-    others = Callback.objects.order_by("requested_at")
-    if leaving_out:
-        others = others.exclude(pk=leaving_out)
-    row: Any = (
-        Queue.objects.filter(pk=terms_id)
-        .values(
-            for_number=_first(others.duplicates_of(phone_number, requested_at, at)),
-            for_conversation=_first(
-                others.open().filter(conversation_id=conversation_id).exclude(conversation_id="")
-            ),
-            barred_by=Subquery(
-                ContactListEntry.objects.uncallable()
-                .filter(phone_number=phone_number)
-                .values("contact_list__name")[:1]
-            ),
-        )
-        .first()
+    soon, around = limits.duplicate_spans(wanted.requested_at, at)
+    row: Any = _ABOUT.first(
+        queue_id=wanted.queue_id,
+        phone_number=wanted.phone_number,
+        conversation_id=wanted.conversation_id,
+        soon=soon.ends_at,
+        earliest=around.starts_at,
+        latest=around.ends_at,
+        leaving_out=wanted.leaving_out or NOBODY,
     )
     twin = row["for_number"] or row["for_conversation"]
     existing = Callback.objects.for_display().filter(pk=twin).first() if twin else None
@@ -239,11 +340,50 @@ def of_promise(
     )
 
 
+def open_promises(numbers: Collection[str], conversations: Collection[str]) -> Iterable[Callback]:
+    """The open callbacks to any of these numbers, or of any of these interactions. One statement."""
+    return (
+        Callback.objects.open()
+        .filter(
+            Q(phone_number__in=list(numbers))
+            | Q(conversation_id__in=[name for name in conversations if name])
+        )
+        .for_display()
+        .order_by("requested_at")
+    )
+
+
+NOBODY = uuid.UUID(int=0)
+"""The key of no row."""
+
+
+def _about(
+    queue_id: uuid.UUID,
+    phone_number: str,
+    conversation_id: str,
+    soon: datetime,
+    earliest: datetime,
+    latest: datetime,
+    leaving_out: uuid.UUID,
+) -> Any:
+    others = Callback.objects.order_by("requested_at").exclude(pk=leaving_out)
+    barred = ContactListEntry.objects.uncallable().filter(phone_number=phone_number)
+    in_conversation = others.open().filter(conversation_id=conversation_id)
+    return Queue.objects.filter(pk=queue_id).values(
+        for_number=_first(others.near(phone_number, soon, earliest, latest)),
+        for_conversation=_first(in_conversation.exclude(conversation_id="")),
+        barred_by=Subquery(barred.values("contact_list__name")[:1]),
+    )
+
+
+_ABOUT = Compiled(_about)
+
+
 def _first(callbacks: Any) -> Subquery:
     return Subquery(callbacks.values("pk")[:1])
 
 
-def lock_promises(*keys: str) -> None:
+def lock_promises(keys: Iterable[str]) -> None:
     """Let nobody else decide about these numbers and conversations until this transaction ends.
 
     Taken in one order by everyone, so that two requests can never wait for each other; 64 requests

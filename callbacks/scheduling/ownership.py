@@ -26,7 +26,10 @@ def problem_with_owner(
     if problem := ownership.problem_with_terms(sheet.terms, callback.requested_at, at):
         return Problem(problem.code, field, problem.message, problem.data)
     unable = ownership.why_unable(
-        sheet.owner, sheet.terms, callback.window_starts_at, callback.window_ends_at
+        facts.with_skills(sheet.owner, callback.skills),
+        sheet.terms,
+        callback.window_starts_at,
+        callback.window_ends_at,
     )
     if unable:
         return Problem("ownership.agent.unable", field, f"{unable}, so cannot own this callback.")
@@ -164,7 +167,7 @@ def _looked_at_anew(callback: Callback, at: datetime) -> dict[str, Any]:
 def able_owners(callback: Callback) -> Any:
     """The agents to whom it can be handed over: active, in the queue, with its skills."""
     return (
-        Agent.objects.able_to_own_in(callback.queue_id)
+        Agent.objects.able_to_own_in(callback.queue_id, callback.skills)
         .exclude(pk=callback.owner_id)
         .select_related("user", "team")
         .order_by("user__name")

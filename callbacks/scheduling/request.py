@@ -1,7 +1,7 @@
 """What every door hands in: form, API, CSV row and test build the same plain value."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +22,8 @@ class CallbackRequest:
     time_zone: str = ""
     fold: int | None = None
     requested_at: datetime | None = None
+    as_soon_as_possible: bool = False
+    """No time was wished for: now, or when calls may next be made (a program left it out)."""
     contact_name: str = ""
     contact_time_zone: str = ""
     """Where the contact is; empty: from the number where it tells, else the zone of the promise."""
@@ -36,6 +38,8 @@ class CallbackRequest:
     falls_back: bool = False
     """Whether a callback whose owner cannot own it goes to the team lead, else to the queue,
     instead of being refused (rules §2.11: programs yes, the panel no)."""
+    skills: Sequence[str] = ()
+    """Names of skills that the agent needs beside those of the queue."""
     reason: str = ""
     ticket_id: str = ""
     conversation_id: str = ""

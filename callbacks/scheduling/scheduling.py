@@ -9,12 +9,13 @@ from django.db import IntegrityError, transaction
 from callbacks import journal
 from callbacks.access import Actor
 from callbacks.errors import Refused
-from callbacks.models import Agent, Callback
+from callbacks.models import Callback
+from callbacks.models.compiled import insert
 from callbacks.rules import moments, ownership
 from callbacks.rules.terms import OwnerFacts
-from callbacks.scheduling import facts
 from callbacks.scheduling.examination import EVERYTHING, Clear, Examination
 from callbacks.scheduling.examining import examine
+from callbacks.scheduling.lookups import ONE_BY_ONE, Lookup
 from callbacks.scheduling.request import CallbackRequest
 
 
@@ -66,23 +67,39 @@ def schedule(request: CallbackRequest, *, by: Actor, at: datetime) -> Scheduled:
 @transaction.atomic
 def _schedule(request: CallbackRequest, *, by: Actor, at: datetime) -> Scheduled:
     found = examine(request, by=by, at=at, scope=EVERYTHING, lock=True)
+    made = decide(found, by=by)
+    if made.is_new:
+        insert(made.callback)
+        first = first_entry(found, made, by=by)
+        journal.record(
+            made.callback, first.what, by=by, at=at, before=first.before, after=first.after,
+            reason=first.reason, action=first.action,
+        )  # fmt: skip
+    return made
+
+
+def decide(found: Examination, *, by: Actor, ask: Lookup = ONE_BY_ONE) -> Scheduled:
+    """The callback that an examination comes to, not written yet; raises ``Refused``."""
     if twin := _made_by_same_form(found):
-        return Scheduled(twin, Assignment(request.owner_id, twin.owner_id), is_new=False)
+        return Scheduled(twin, Assignment(found.request.owner_id, twin.owner_id), is_new=False)
     clear = found.clear()
-    assignment = _assign(found, clear)
-    callback = _build(found, clear, assignment, by)
-    callback.save(force_insert=True)
-    journal.record(
-        callback,
+    assignment = _assign(found, clear, ask)
+    return Scheduled(_build(found, clear, assignment, by), assignment)
+
+
+def first_entry(
+    found: Examination, made: Scheduled, *, by: Actor, ask: Lookup = ONE_BY_ONE
+) -> journal.Entry:
+    """What the journal says of a callback that was just made."""
+    names = _names(made.callback, found.clear(), made.assignment, by, ask)
+    return journal.Entry(
+        made.callback,
         journal.What.SCHEDULED,
-        by=by,
-        at=at,
         before={},
-        after=journal.snapshot(callback, _names(callback, clear, assignment, by)),
-        reason=_remarks(found, assignment),
+        after=journal.snapshot(made.callback, names),
+        reason=_remarks(found, made.assignment),
         action=journal.Action.CREATE,
     )
-    return Scheduled(callback, assignment)
 
 
 def _made_by_same_form(found: Examination) -> Callback | None:
@@ -91,27 +108,31 @@ def _made_by_same_form(found: Examination) -> Callback | None:
     return existing if key and existing and existing.request_key == key else None
 
 
-def _assign(found: Examination, clear: Clear) -> Assignment:
+def _assign(found: Examination, clear: Clear, ask: Lookup) -> Assignment:
     """The wished owner; who cannot own it falls back to the team lead, else to the queue."""
     wished, owner = found.request.owner_id, found.owner
     if wished is None or owner is None:
         return Assignment()
     if not found.why_owner_cannot:
         return Assignment(wished, wished, owner.name)
-    lead = _able_lead(owner, found, clear)
+    lead = _able_lead(owner, found, clear, ask)
     why = f"{found.why_owner_cannot}, so it falls to "
     if lead is None:
         return Assignment(wished, None, None, f"{why}the queue {clear.terms.name}.")
     return Assignment(wished, lead.id, lead.name, f"{why}the team lead, {lead.name}.")
 
 
-def _able_lead(owner: OwnerFacts, found: Examination, clear: Clear) -> OwnerFacts | None:
+def _able_lead(
+    owner: OwnerFacts, found: Examination, clear: Clear, ask: Lookup
+) -> OwnerFacts | None:
     if owner.team_lead_id is None or owner.team_lead_id == owner.id:
         return None
-    sheet = facts.of_queue(clear.terms.id, owner.team_lead_id, None, found.at)
+    sheet = ask.queue(clear.terms.id, owner.team_lead_id, None, found.at)
     lead = sheet.owner if sheet else None
-    window = clear.window
-    if lead is None or ownership.why_unable(lead, clear.terms, window.starts_at, window.ends_at):
+    window = (clear.window.starts_at, clear.window.ends_at)
+    if lead is None:
+        return None
+    if ownership.why_unable(ask.with_skills(lead, found.skills), clear.terms, *window):
         return None
     return lead
 
@@ -138,6 +159,7 @@ def _build(found: Examination, clear: Clear, assignment: Assignment, by: Actor) 
         owner_id=owner_id,
         ownership_expires_at=moment.instant + clear.terms.ownership_period if owner_id else None,
         preferred_agent_id=request.preferred_agent_id,
+        skills=found.skills,
         reason=request.reason.strip(),
         ticket_id=request.ticket_id.strip(),
         conversation_id=request.conversation_id,
@@ -154,13 +176,15 @@ def _build(found: Examination, clear: Clear, assignment: Assignment, by: Actor) 
     )
 
 
-def _names(callback: Callback, clear: Clear, assignment: Assignment, by: Actor) -> journal.Names:
+def _names(
+    callback: Callback, clear: Clear, assignment: Assignment, by: Actor, ask: Lookup
+) -> journal.Names:
     """What the history calls queue and people, from what is known without asking again."""
     preferred = callback.preferred_agent_id
     if preferred in (None, by.id):
         preferred_name = by.name if preferred else None
     else:
-        preferred_name = str(Agent.objects.select_related("user").get(pk=preferred))
+        preferred_name = ask.name_of(preferred)
     return journal.Names(clear.terms.name, assignment.assigned_name, preferred_name)
 
 
@@ -175,14 +199,17 @@ def _note_prevented(
     existing: Callback, request: CallbackRequest, *, by: Actor, at: datetime
 ) -> None:
     """Count the prevented duplicate where it is looked for: in the existing one's history."""
+    journal.record_all([prevented_entry(existing, request)], by=by, at=at)
+
+
+def prevented_entry(existing: Callback, request: CallbackRequest) -> journal.Entry:
+    """What the journal of an existing callback says of the one that would have doubled it."""
     when = f"{request.date} {request.time} {request.time_zone}".strip()
     wanted = when or (request.requested_at.isoformat() if request.requested_at else "")
-    journal.record(
+    return journal.Entry(
         existing,
         journal.What.DUPLICATE_PREVENTED,
-        by=by,
-        at=at,
-        before=journal.snapshot(existing),
+        before={},
+        after={},
         reason=f"A second callback was asked for: {wanted[:120]}.",
-        action=None,
     )

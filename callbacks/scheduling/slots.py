@@ -18,6 +18,7 @@ from callbacks import access
 from callbacks.access import Actor
 from callbacks.errors import Problem, Refused
 from callbacks.models import Callback, Queue, Shift, User
+from callbacks.planning import require_interval
 from callbacks.rules import limits, moments
 from callbacks.rules.availability import Stretch, whole_days
 from callbacks.rules.slots import Book, OwnerPlan, Slot, suggestions, tile
@@ -25,8 +26,6 @@ from callbacks.rules.terms import OwnerFacts, QueueTerms
 from callbacks.scheduling import facts
 from callbacks.scheduling.examination import Examination
 
-LONGEST = timedelta(days=31)
-"""So long an interval may be asked about."""
 SUGGESTED_WITHIN = timedelta(days=3)
 """How long after the wished day a suggestion may lie: over a weekend."""
 
@@ -55,31 +54,19 @@ def slots(
     """The half hours that the interval (aware, at most 31 days) touches, each with its reasons.
 
     ``zone``: whose clocks they are read from; ``contact_zone``: where the calling hours count, the
-    same when empty; ``owner_id``: the agent who is to own the callback. Two statements. Raises
-    ``Refused``.
+    same when empty; ``owner_id``: the agent who is to own the callback. Two statements, four at most
+    with an owner. Raises ``Refused``.
     """
     contact_zone = contact_zone or zone
     _require_readable(starts_at, ends_at, zone, contact_zone)
     sheet = facts.of_queue(queue_id, owner_id, by.id, at)
-    if sheet is None or not access.may_create(by, is_member=sheet.is_member):
+    if sheet is None or not access.may_know_queue(by, queue_id, is_member=sheet.is_member):
         raise Refused([Problem("invalid.value", "queue", "Choose one of your queues.")])
-    if owner_id and sheet.owner is None:
+    if owner_id and not access.agents_known(by).filter(pk=owner_id).exists():
         raise Refused([Problem("invalid.value", "owner", "There is no such agent.")])
     half_hours = list(tile(Stretch(starts_at, ends_at), zone))
     places = _Places(sheet.terms, sheet.owner, zone, contact_zone)
     return _book(places, half_hours, at).slots()
-
-
-def require_interval(starts_at: datetime, ends_at: datetime) -> None:
-    """Raise ``Refused`` unless it is an interval of at most 31 days, with offsets (rules §6.6)."""
-    if starts_at.tzinfo is None or ends_at.tzinfo is None:
-        said = "A time without Z or an offset could mean any zone. Send it with one."
-        raise Refused([Problem("time.naive", "interval", said)])
-    if not {starts_at.year, ends_at.year} <= set(moments.YEARS):
-        raise Refused([Problem("time.invalid", "interval", "This year is out of reach.")])
-    if not starts_at < ends_at <= starts_at + LONGEST:
-        said = f"Ask about an interval that ends after it starts, at most {LONGEST.days} days long."
-        raise Refused([Problem("invalid.value", "interval", said)])
 
 
 def _require_readable(starts_at: datetime, ends_at: datetime, *zones: str) -> None:

@@ -45,7 +45,7 @@ class Installation:
     def environment(self) -> dict[str, str]:
         """As in a fresh terminal: nothing set but the port, and an environment that is there."""
         mine = ("DATABASE_URL", "BROKER_URL", "RINGBACK_EMBEDDED", "DATA_DIR", "DEMO", "HTTPS",
-                "SECRET_KEY", "ALLOWED_HOSTS", "DJANGO_SETTINGS_MODULE", "PYTHONPATH")  # fmt: skip
+                "SECRET_KEY", "ENCRYPTION_KEYS", "ALLOWED_HOSTS", "DJANGO_SETTINGS_MODULE", "PYTHONPATH")  # fmt: skip
         kept = {name: value for name, value in os.environ.items() if name not in mine}
         more = {"PORT": str(self.port), "RINGBACK_VENV": str(environment.VENV), "WEB_WORKERS": "1"}
         return {**kept, **more}
@@ -208,10 +208,13 @@ def test_a_demonstration_is_refused_on_an_open_host() -> None:
     assert "DEMO=1 offers log-ins with a known password" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "BROKER_URL", "SECRET_KEY", "ALLOWED_HOSTS"])
+@pytest.mark.parametrize(
+    "name", ["DATABASE_URL", "BROKER_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "ALLOWED_HOSTS"]
+)
 def test_a_missing_setting_is_asked_for_by_name(name: str) -> None:
     env = {
         **os.environ, "DEMO": "0", "RINGBACK_EMBEDDED": "0", "SECRET_KEY": "x" * 60,
+        "ENCRYPTION_KEYS": "y" * 60,
         "ALLOWED_HOSTS": "example.com", "DJANGO_SETTINGS_MODULE": "dashboard.settings",
         "PYTHONPATH": str(ROOT),
     }  # fmt: skip

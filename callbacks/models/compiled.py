@@ -1,0 +1,115 @@
+"""Statements of the busiest paths, worked out by the ORM once and then only given their values.
+
+Building a query with a dozen annotations costs Django several times what PostgreSQL needs to answer
+it. The definition stays a queryset; nothing is written twice.
+"""
+
+import inspect
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from django.db import connection
+from django.db.models import Field, Model, QuerySet
+
+SAMPLES: Mapping[type, Callable[[int], Any]] = {
+    uuid.UUID: lambda n: uuid.UUID(int=0xC0FFEE << 96 | n),
+    datetime: lambda n: datetime(1971, 3, 5, 7, 11, 13, 17, tzinfo=UTC) + timedelta(days=n),
+    date: lambda n: date(1971, 3, 5) + timedelta(days=n),
+    str: lambda n: f"\x01 sample {n}",
+}
+"""Values that nobody means, to find again where each parameter went."""
+
+
+class Compiled:
+    """A queryset of ``values()`` as a function of its parameters; its SQL is made at the first call.
+
+    ``build`` takes keyword arguments annotated ``UUID``, ``datetime``, ``date`` or ``str``, and uses each as it
+    is: whatever is computed from a parameter must be a parameter of its own.
+    """
+
+    def __init__(self, build: Callable[..., QuerySet[Any, dict[str, Any]]]) -> None:
+        self._build = build
+        self._lock = threading.Lock()
+        self._made: tuple[str, tuple[Any, ...], Any, Sequence[str]] | None = None
+
+    def rows(self, **given: Any) -> Iterator[dict[str, Any]]:
+        """The rows for these values. One statement; ``None`` equals nothing, as in SQL."""
+        sql, places, compiler, names = self._made or self._make()
+        values = [given[place.name] if isinstance(place, _Place) else place for place in places]
+        with connection.cursor() as cursor:
+            cursor.execute(sql, values)
+            found = cursor.fetchall()
+        for row in compiler.results_iter(results=[found], tuple_expected=True):
+            yield dict(zip(names, row, strict=True))
+
+    def first(self, **given: Any) -> dict[str, Any] | None:
+        """The first row, if there is one."""
+        return next(self.rows(**given), None)
+
+    def _make(self) -> tuple[str, tuple[Any, ...], Any, Sequence[str]]:
+        with self._lock:
+            if self._made is None:
+                samples = {
+                    name: SAMPLES[parameter.annotation](n)
+                    for n, (name, parameter) in enumerate(
+                        inspect.signature(self._build, eval_str=True).parameters.items()
+                    )
+                }
+                self._made = _made(self._build(**samples), samples)
+            return self._made
+
+
+class _Place:
+    """Where a parameter goes."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+def _made(
+    rows: QuerySet[Any, dict[str, Any]], samples: Mapping[str, Any]
+) -> tuple[str, tuple[Any, ...], Any, Sequence[str]]:
+    query = rows.query
+    compiler = query.get_compiler(connection=connection)
+    sql, values = compiler.as_sql()
+    names = [*query.extra_select, *query.values_select, *query.annotation_select]
+    places = tuple(_place(value, samples) for value in values)
+    if missing := set(samples) - {place.name for place in places if isinstance(place, _Place)}:
+        raise AssertionError(f"used nowhere as they are: {', '.join(sorted(missing))}")
+    return sql, places, compiler, names
+
+
+def _place(value: Any, samples: Mapping[str, Any]) -> Any:
+    for name, sample in samples.items():
+        if type(value) is type(sample) and value == sample:
+            return _Place(name)
+    return value
+
+
+def insert(row: Model) -> None:
+    """Insert one new row, all of its columns; the key of an autoincrement stays unknown.
+
+    The same as ``save(force_insert=True)`` without signals, for a tenth of the price.
+    """
+    sql, fields = _insertion(type(row))
+    values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+    row._state.adding, row._state.db = False, "default"
+
+
+@cache
+def _insertion(model: type[Model]) -> "tuple[str, Sequence[Field[Any, Any]]]":
+    fields = [one for one in model._meta.concrete_fields if not _is_generated(one)]
+    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
+    places = ", ".join("%s" for _ in fields)
+    table = connection.ops.quote_name(model._meta.db_table)
+    return f"INSERT INTO {table} ({columns}) VALUES ({places})", fields  # noqa: S608 (own names)
+
+
+def _is_generated(field: "Field[Any, Any]") -> bool:
+    return bool(field.primary_key and "AutoField" in field.get_internal_type())
