@@ -74,6 +74,11 @@ class Slot:
         return Colour.AMBER if self.reasons else Colour.GREEN
 
     @property
+    def is_full(self) -> bool:
+        """Whether no more promises fit in."""
+        return self.remaining == 0
+
+    @property
     def is_bookable(self) -> bool:
         """Whether nothing closes it."""
         return self.colour is not Colour.RED

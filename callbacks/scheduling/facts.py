@@ -390,6 +390,8 @@ def lock_promises(keys: Iterable[str]) -> None:
     for one number are decided one after the other (rules §2.8).
     """
     names = sorted({key for key in keys if key})
+    if not names:
+        return
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended(name, 1947)) "
