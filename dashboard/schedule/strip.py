@@ -121,11 +121,16 @@ class DayOfSlots:
         return [
             Suggestion(
                 value_of(slot.moment),
-                f"{slot.moment.local:%a %-d %b}, {_clock(slot.moment)}",
+                self._when(slot.moment),
                 "" if slot.colour.word == "free" else slot.colour.word,
             )
             for slot in self.strip.suggested
         ]
+
+    def _when(self, moment: Moment) -> str:
+        """``14:30``; with its day where that is another one."""
+        is_same_day = moment.local.date() == self.strip.day
+        return _clock(moment) if is_same_day else f"{moment.local:%a %-d %b}, {_clock(moment)}"
 
     @property
     def against(self) -> Iterator[Against]:
@@ -183,10 +188,11 @@ def _offset(moment: Moment) -> str:
 
 
 def _facts(slot: Slot) -> Iterator[str]:
-    """How full it is, and everything else that speaks against it."""
-    if slot.capacity is not None and not _is_out_of_reach(slot):
+    """How full it is, where that matters, and everything else that speaks against it."""
+    others = [reason.message for reason in slot.reasons if not reason.code.startswith("slot.")]
+    if slot.capacity is not None and (slot.taken or not others) and not _is_out_of_reach(slot):
         yield f"{slot.taken} of {slot.capacity} taken."
-    yield from (reason.message for reason in slot.reasons if not reason.code.startswith("slot."))
+    yield from others
 
 
 def _is_out_of_reach(slot: Slot) -> bool:
