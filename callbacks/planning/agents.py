@@ -96,7 +96,7 @@ def _rows(
     if queue:
         required |= Q(required_by=queue.pk)
     lacking = Skill.objects.filter(required).exclude(agents=OuterRef("pk")).order_by().distinct()
-    members = Queue.objects.filter(pk=queue.pk if queue else None, members=OuterRef("pk"))
+    members = Queue.objects.filter(pk__in=[queue.pk] if queue else [], members=OuterRef("pk"))
     agents = access.agents_known(by).select_related("user").order_by("user__name", "pk")
     if agent_id:
         agents = agents.filter(pk=agent_id)

@@ -152,6 +152,8 @@ def _planned(owner_id: uuid.UUID, span: Stretch, leaving_out: uuid.UUID | None) 
         requested_at__gt=span.starts_at - near,
         requested_at__lt=span.ends_at + near,
     )
+    if leaving_out:
+        promised = promised.exclude(pk=leaving_out)
     work = Shift.objects.filter(
         agent=owner_id,
         activity=Shift.Activity.ON_QUEUE,
@@ -160,9 +162,7 @@ def _planned(owner_id: uuid.UUID, span: Stretch, leaving_out: uuid.UUID | None) 
     )
     return {
         "owner_zone": Subquery(User.objects.filter(pk=owner_id).values("time_zone")),
-        "promised": ArraySubquery(
-            promised.exclude(pk=leaving_out).order_by().values("requested_at")
-        ),
+        "promised": ArraySubquery(promised.order_by().values("requested_at")),
         "work": ArraySubquery(
             work.order_by().values(row=JSONObject(starts="starts_at", ends="ends_at"))
         ),
