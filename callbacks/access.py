@@ -210,6 +210,13 @@ def queues_known(by: Actor) -> QuerySet[Queue]:
     return Queue.objects.filter(pk__in=(by.works_in or ()) if by.client else by.member_of)
 
 
+def may_know_queue(by: Actor, queue_id: uuid.UUID, *, is_member: bool) -> bool:
+    """Whether the actor may know of a queue, given their membership: as ``queues_known`` says."""
+    if by.client:
+        return by.has_queue(queue_id)
+    return by.is_supervisor or bool(by.role and is_member)
+
+
 def agents_known(by: Actor) -> QuerySet[Agent]:
     """The agents whom the actor may know of: whoever takes callbacks in a queue known to them."""
     if by.is_supervisor or (by.client and by.works_in is None):

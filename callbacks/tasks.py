@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from callbacks import calls, clock, imports, webhooks
+from callbacks import calls, clock, imports, programs, webhooks
 
 
 @shared_task
@@ -34,12 +34,6 @@ def watch_for_webhooks() -> None:
 
 
 @shared_task
-def prune_webhooks() -> None:
-    """What was delivered a month ago is forgotten."""
-    webhooks.prune(timezone.now())
-
-
-@shared_task
 def go_on_with_imports() -> None:
     """Imports that are under way and that nobody is at go on where they stopped."""
     if imports.go_on():
@@ -47,6 +41,10 @@ def go_on_with_imports() -> None:
 
 
 @shared_task
-def prune_imports() -> None:
-    """Files of imports that ended a day ago are deleted, with their rejected rows."""
-    imports.prune(timezone.now())
+def forget() -> None:
+    """What was delivered a month ago, imported or answered a day ago, or let in an hour ago, is forgotten."""
+    at = timezone.now()
+    webhooks.prune(at)
+    programs.forget_old_answers(at)
+    programs.forget_old_tokens(at)
+    imports.prune(at)

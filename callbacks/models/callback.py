@@ -16,6 +16,7 @@ from callbacks.models.keys import Keyed
 from callbacks.models.people import Agent, TimeZoneField, User
 from callbacks.models.queue import Queue
 from callbacks.rules import limits
+from callbacks.rules.availability import Stretch
 
 OPEN = Q(ended_at__isnull=True)
 """Open, as queries and partial indexes say it: no parameter, so that the planner can match them."""
@@ -25,6 +26,8 @@ PICKY = ~Q(skills=[])
 """Those that ask for skills of their own."""
 AT_HAND = (Status.OFFERED, Status.IN_PROGRESS)
 """With one agent: being rung for it, or on the phone."""
+ENGAGED = {Status.OFFERED: "being offered another callback", Status.IN_PROGRESS: "on a call"}
+"""What keeps that agent from another one."""
 
 
 class Hold(models.TextChoices):
@@ -80,6 +83,13 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
         return self.filter(OPEN, phone_number=phone_number).filter(
             Q(requested_at__lte=soon) | Q(requested_at__range=(earliest, latest))
         )
+
+    def promised_in(self, queue_id: Any, span: Stretch, leaving_out: Any = None) -> Self:
+        """Open ones of a queue requested within a span, without one that is to be moved."""
+        there = self.filter(
+            OPEN, queue=queue_id, requested_at__gte=span.starts_at, requested_at__lt=span.ends_at
+        )
+        return there.exclude(pk=leaving_out) if leaving_out else there
 
     def flagged(self) -> Self:
         """With ``is_uncallable``: whether a contact list bars the number today (rules §2.9)."""

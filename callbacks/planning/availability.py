@@ -1,7 +1,7 @@
 """Who is free in an interval: shifts less breaks less owned callbacks (rules §2.11)."""
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,6 +11,16 @@ from callbacks.rules import limits
 from callbacks.rules.availability import Stretch, days_around, free
 
 DAY = timedelta(days=1)
+CALLBACK = "callback"
+
+
+@dataclass(frozen=True, order=True)
+class Busy:
+    """A stretch in which an agent cannot take one more callback, and what keeps them from it."""
+
+    stretch: Stretch
+    what: str
+    """``callback`` for one that they own; else the planned activity: ``meal``, ``absent`` …"""
 
 
 @dataclass(frozen=True)
@@ -22,6 +32,8 @@ class Availability:
     """Whether the agent's schedule is known: any shift on the interval's days, by the agent's own
     calendar. Where none is, nothing can be said: they are neither free nor absent."""
     free: Sequence[Stretch] = ()
+    busy: Sequence[Busy] = ()
+    """In order of their starts; they may overlap."""
 
     @property
     def has_time(self) -> bool:
@@ -32,9 +44,9 @@ class Availability:
 def availability(
     agent_ids: Collection[uuid.UUID], starts_at: datetime, ends_at: datetime, at: datetime
 ) -> Mapping[uuid.UUID, Availability]:
-    """For each agent when they are free from start to end (UTC). Two statements for any number.
+    """For each agent when they are free, and busy, from start to end (UTC). Two statements.
 
-    ``at``: now; nobody is free in what is past. Each open callback that an agent owns takes
+    ``at``: now; of what is past nothing is told. Each open callback that an agent owns takes
     ``limits.HANDLING_TIME`` from its requested time.
     """
     interval = Stretch(max(starts_at, min(at, ends_at)), ends_at)
@@ -48,7 +60,10 @@ def availability(
         key: Availability(
             key,
             is_planned=plan.is_known,
-            free=free(plan.on_queue, plan.absences, promised[key], interval),
+            free=free(
+                plan.on_queue, [one.stretch for one in plan.absences], promised[key], interval
+            ),
+            busy=_busy([*plan.absences, *(Busy(one, CALLBACK) for one in promised[key])], interval),
         )
         for key, plan in plans.items()
     }
@@ -59,15 +74,23 @@ class _Plan:
     """What is planned for one agent."""
 
     on_queue: list[Stretch]
-    absences: list[Stretch]
+    absences: list[Busy]
 
     @property
     def is_known(self) -> bool:
         return bool(self.on_queue or self.absences)
 
     def add(self, activity: str, shift: Stretch) -> None:
-        kind = self.on_queue if activity == Shift.Activity.ON_QUEUE else self.absences
-        kind.append(shift)
+        if activity == Shift.Activity.ON_QUEUE:
+            self.on_queue.append(shift)
+        else:
+            self.absences.append(Busy(shift, activity))
+
+
+def _busy(kept: Iterable[Busy], interval: Stretch) -> Sequence[Busy]:
+    """What of these lies in the interval."""
+    parts = (Busy(one.stretch.within(interval), one.what) for one in kept)
+    return tuple(sorted(part for part in parts if not part.stretch.is_empty))
 
 
 def _shifts(

@@ -13,7 +13,7 @@ from django.db.models import Count, Exists, F, OuterRef, Subquery
 
 from callbacks.lifecycle import Status
 from callbacks.models import Agent, Callback, Offer, Presence, Queue, Skill
-from callbacks.models.callback import PICKY
+from callbacks.models.callback import ENGAGED, PICKY
 from callbacks.rules.routing import (
     DECLINE_PAUSE,
     Candidate,
@@ -26,7 +26,6 @@ from callbacks.rules.routing import (
 
 AT_ONCE = 500
 """So many offers are made in one transaction; the next ones in the next."""
-ENGAGED = {Status.OFFERED: "being offered another callback", Status.IN_PROGRESS: "on a call"}
 AT_HAND = Callback.objects.filter(agent=OuterRef("pk"))
 
 

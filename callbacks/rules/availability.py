@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from callbacks.rules import moments
 
@@ -73,9 +73,14 @@ def days_around(starts_at: datetime, ends_at: datetime, zone: str) -> Stretch:
         moment.astimezone(tz).date()
         for moment in (starts_at, max(starts_at, ends_at - timedelta(microseconds=1)))
     )
+    return whole_days(first, last, zone)
+
+
+def whole_days(first: date, last: date, zone: str) -> Stretch:
+    """From the start of one day to the end of another, by the calendar of this zone; in UTC."""
     # Where clocks change at midnight, a day begins with whichever midnight comes first.
     opens, closes = (
-        datetime.combine(day, time(0), tzinfo=tz).astimezone(UTC)
+        datetime.combine(day, time(0), tzinfo=moments.zone(zone)).astimezone(UTC)
         for day in (first, last + timedelta(days=1))
     )
     return Stretch(opens, closes)

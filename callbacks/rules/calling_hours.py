@@ -37,15 +37,20 @@ class CallingHours:
     def why_closed(self, instant: datetime, zone: str) -> str:
         """Why the contact must not be called at this instant, in words; empty when allowed."""
         local = instant.astimezone(moments.zone(zone))
-        if name := self.holidays.get(local.date()):
-            return f"{local:%-d %B} is a holiday there ({name})"
         if any(starts <= instant < ends for starts, ends in self._stretches_of(local.date(), zone)):
             return ""
-        today = [opening for opening in self.openings if opening.weekday == local.weekday()]
-        if not today:
+        if local.date() in self.holidays:
+            return self.of_day(local.date())
+        if not self._openings_on(local.date()):
             return f"it will be {local:%A} there, a day without calls"
-        hours = " and ".join(f"{o.opens:%H:%M}–{o.closes:%H:%M}" for o in sorted(today))
-        return f"it will be {local:%H:%M} there, and calls are made {hours}"
+        return f"it will be {local:%H:%M} there, and {self.of_day(local.date())}"
+
+    def of_day(self, day: date) -> str:
+        """What holds for a whole day of the contact's calendar, in words."""
+        if name := self.holidays.get(day):
+            return f"{day:%-d %B} is a holiday there ({name})"
+        hours = " and ".join(f"{o.opens:%H:%M}–{o.closes:%H:%M}" for o in self._openings_on(day))
+        return f"calls are made {hours}" if hours else f"no calls are made on a {day:%A} there"
 
     def stretches_from(self, instant: datetime, zone: str) -> Iterator[tuple[datetime, datetime]]:
         """The open stretches (UTC) from this instant on, in order; at most a year of them."""
@@ -97,9 +102,11 @@ class CallingHours:
         tz = moments.zone(zone)
         return [
             (_instant(day, o.opens, tz), _instant(day + DAY * (o.closes == MIDNIGHT), o.closes, tz))
-            for o in sorted(self.openings)
-            if o.weekday == day.weekday()
+            for o in self._openings_on(day)
         ]
+
+    def _openings_on(self, day: date) -> list[Opening]:
+        return sorted(opening for opening in self.openings if opening.weekday == day.weekday())
 
 
 def _instant(day: date, at: time, zone: ZoneInfo) -> datetime:

@@ -106,6 +106,12 @@ class Moment:
         """How far the clocks of the zone are ahead of UTC."""
         return self.local.utcoffset() or timedelta(0)
 
+    @property
+    def is_doubled(self) -> bool:
+        """Whether clocks of the zone show this wall time a second time, because they go back."""
+        local = self.local
+        return local.replace(fold=1 - local.fold).utcoffset() != local.utcoffset()
+
 
 class Gap(MomentRefused):
     """A wall time that does not exist, because clocks go forward over it."""

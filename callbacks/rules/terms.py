@@ -47,6 +47,8 @@ class QueueTerms:
     ownership_period: timedelta = timedelta(days=1)
     level: ServiceLevelTerms = DEFAULT_LEVEL
     hours: CallingHours = field(default_factory=CallingHours)
+    slot_capacity: int | None = None
+    """How many promises fit into each half hour; ``None``: any number."""
 
 
 @dataclass(frozen=True)

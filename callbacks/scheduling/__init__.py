@@ -20,6 +20,7 @@ from callbacks.scheduling.many import rehearse_many, schedule_many
 from callbacks.scheduling.ownership import give_up_ownership, hand_over, take_ownership
 from callbacks.scheduling.request import CallbackRequest
 from callbacks.scheduling.scheduling import Assignment, Scheduled, schedule
+from callbacks.scheduling.slots import Strip, slots, strip_of_day
 
 __all__ = [
     "KEEP",
@@ -29,6 +30,7 @@ __all__ = [
     "Examination",
     "Keep",
     "Scheduled",
+    "Strip",
     "cancel",
     "change",
     "convert",
@@ -41,6 +43,8 @@ __all__ = [
     "schedule",
     "schedule_many",
     "settle_task",
+    "slots",
+    "strip_of_day",
     "take_ownership",
     "take_task",
 ]

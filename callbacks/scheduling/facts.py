@@ -120,10 +120,10 @@ def _sheet(
 
 TERMS = (
     "id", "name", "is_active", "default_region", "window_duration", "consent_required",
-    "ownership_enabled", "schedule_ahead_limit", "ownership_period", "own_level", "general_level",
-    "openings", "days_off",
+    "ownership_enabled", "schedule_ahead_limit", "ownership_period", "slot_capacity", "own_level",
+    "general_level", "openings", "days_off",
 )  # fmt: skip
-"""What ``_terms`` reads."""
+"""What ``_terms`` reads: columns first, annotations after them, as ``Compiled`` names them."""
 _SHEET = Compiled(_sheet)
 
 
@@ -295,6 +295,7 @@ def _terms(row: Any) -> QueueTerms:
         ownership_period=row.ownership_period,
         level=_level_terms(level) if level else DEFAULT_LEVEL,
         hours=_hours(row),
+        slot_capacity=row.slot_capacity,
     )
 
 
@@ -389,6 +390,8 @@ def lock_promises(keys: Iterable[str]) -> None:
     for one number are decided one after the other (rules §2.8).
     """
     names = sorted({key for key in keys if key})
+    if not names:
+        return
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended(name, 1947)) "

@@ -147,7 +147,9 @@ class Preloaded(Lookup):
         )
 
     def relate(self, callback: Callback) -> Callback:
-        """The callback with its owner at hand, as messages and history call them."""
+        """The callback with its people at hand, as messages, history and portraits call them."""
         if callback.owner_id:
             callback.owner = self.staff.agents[callback.owner_id]
+        if callback.preferred_agent_id:
+            callback.preferred_agent = self.staff.agents[callback.preferred_agent_id]
         return callback

@@ -13,7 +13,8 @@ import orjson
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpResponse
 
-from callbacks.errors import Problem, Refused
+from callbacks.errors import Problem
+from dashboard.api.errors import Misread
 
 Row = TypeVar("Row", bound=Model)
 
@@ -80,7 +81,7 @@ def _after(order: Order[Any], cursor: str) -> Q:
         return order.after(cursor)
     except (ValueError, OverflowError, binascii.Error):
         said = "Send the nextCursor of the page before, unchanged, or no cursor."
-        raise Refused([Problem("invalid.value", "cursor", said)]) from None
+        raise Misread([Problem("invalid.value", "cursor", said)]) from None
 
 
 def _opened(cursor: str) -> tuple[str, str]:

@@ -4,19 +4,15 @@ from typing import Any
 
 import orjson
 from django.http import HttpRequest, HttpResponse
-from ninja.errors import ValidationError
+from ninja.errors import HttpError, ValidationError
 from ninja.parser import Parser
 
 from callbacks.errors import CallbackError
 from callbacks.models import Callback
 from dashboard.api import callbacks, errors, moments, reference
-from dashboard.api.documents import Api, documentation
+from dashboard.api.documents import Api, as_page, documentation
 from dashboard.api.errors import ApiError
 from dashboard.api.reading import problems_of
-from dashboard.entrance import admits_everyone
-
-PLACES = 1
-"""So many parts of an error's place are ninja's: which part of the request it is in."""
 
 DESCRIPTION = """
 Schedule callbacks, follow and change them. The payload is that of the guide; times are ISO 8601 with
@@ -48,7 +44,7 @@ api = Api(
     description=DESCRIPTION,
     urls_namespace="api",
     docs=documentation(),
-    docs_decorator=admits_everyone,
+    docs_decorator=as_page,
     parser=Json(),
 )
 for router in (callbacks.router, reference.router, moments.router):
@@ -64,11 +60,18 @@ def refused(request: HttpRequest, error: Exception) -> HttpResponse:
     return errors.answer(refusal, request) if refusal else errors.broken(request, error)
 
 
+@api.exception_handler(HttpError)
+def unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """ninja says so of a body that the parser refused, whose own words are better."""
+    if isinstance(error.__cause__, ApiError):
+        return refused(request, error.__cause__)
+    return errors.answer(errors.Refusal(error.status_code, "invalid.value", str(error)), request)
+
+
 @api.exception_handler(ValidationError)
 def misshapen(request: HttpRequest, error: ValidationError) -> HttpResponse:
     """A parameter or header that does not fit; bodies are read by ``reading``."""
-    problems = problems_of(error.errors, skip=PLACES)
-    return errors.answer(errors.of_problems(problems), request)
+    return errors.answer(errors.of_problems(problems_of(error.errors)), request)
 
 
 @api.exception_handler(Exception)

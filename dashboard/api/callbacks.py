@@ -9,6 +9,7 @@ import orjson
 from django.http import HttpResponse
 from django.utils import timezone
 from ninja import Body, Header, Path, Query, Router
+from ninja.params import functions
 
 from callbacks import holding, journal, programs, scheduling
 from callbacks.access import Actor, readable
@@ -17,12 +18,12 @@ from callbacks.models import Callback, HistoryEvent, Task
 from callbacks.models.program import Scope
 from callbacks.portrait import portray, stamp
 from callbacks.programs import Answer
-from callbacks.scheduling import Assignment
+from callbacks.scheduling import CallbackRequest, Scheduled
 from dashboard.api import listing, reading
 from dashboard.api.answers import Order, as_json, page
 from dashboard.api.documents import refusals
 from dashboard.api.entrance import ApiRequest, OAuth2
-from dashboard.api.errors import Refusal, named, refusal_of, without_repeats
+from dashboard.api.errors import Misread, Refusal, as_sent, note, refusal_of
 from dashboard.api.schemas import (
     BatchIn,
     BatchOut,
@@ -34,7 +35,7 @@ from dashboard.api.schemas import (
     TaskIn,
     TaskOut,
 )
-from dashboard.api.wishes import change_meant, key_in, wish_for
+from dashboard.api.wishes import Directory, change_meant, key_in, wish_for
 
 router = Router(tags=["Callbacks"])
 Item = Annotated[CallbackIn, reading.collecting(CallbackIn)]
@@ -57,6 +58,7 @@ Match = Annotated[
         description="The ETag that was read; somebody else's change since then gets 412.",
     ),
 ]
+NO_BODY: Any = functions.Body(None)
 CONVERTED = "Converted to a task by {name}."
 
 
@@ -76,24 +78,24 @@ def create(request: ApiRequest, payload: Annotated[Item, Body()], key: Key = Non
 
 
 def _created(body: reading.Body[CallbackIn], *, by: Actor, at: datetime) -> Answer:
+    request, problems = wish_for(body, by=by, directory=Directory())
     try:
-        callback, assignment = _schedule(body, by=by, at=at)
+        if problems:
+            raise _misshapen(request, problems, by=by, at=at)
+        made = scheduling.schedule(request, by=by, at=at)
     except Refused as refused:
         return _refused(refused)
-    made = _portrait_of_new(callback, assignment)
-    headers = {"Location": made["selfUri"], "ETag": etag(callback)}
-    return Answer(201, _written(made), headers)
+    shown = _portrait_of_new(made)
+    headers = {"Location": shown["selfUri"], "ETag": etag(made.callback)}
+    return Answer(201, _written(shown), headers)
 
 
-def _schedule(
-    body: reading.Body[CallbackIn], *, by: Actor, at: datetime
-) -> tuple[Callback, Assignment]:
-    request, problems = wish_for(body, by=by)
-    if problems:
-        found = scheduling.examine(request, by=by, at=at)
-        raise Refused(_together(problems, found.problems))
-    made = scheduling.schedule(request, by=by, at=at)
-    return made.callback, made.assignment
+def _misshapen(
+    request: CallbackRequest, problems: Sequence[Problem], *, by: Actor, at: datetime
+) -> Refused:
+    """A payload that has problems of its own, with what the rules say of the rest of it."""
+    found = scheduling.examine(request, by=by, at=at)
+    return Misread(_together(problems, found.problems))
 
 
 def _together(ours: Sequence[Problem], rules: Sequence[Problem]) -> list[Problem]:
@@ -101,20 +103,18 @@ def _together(ours: Sequence[Problem], rules: Sequence[Problem]) -> list[Problem
     wrong = {one.field.split(".")[0] for one in ours}
     # Without its time nothing can be said of a window.
     wrong |= {"callbackWindow"} if "requestedTime" in wrong else set()
-    return without_repeats(
-        [*ours, *(one for one in rules if named(one.field).split(".")[0] not in wrong)]
-    )
+    return [*ours, *(one for one in as_sent(rules) if one.field.split(".")[0] not in wrong)]
 
 
-def _portrait_of_new(callback: Callback, assignment: Assignment) -> dict[str, Any]:
-    made = portray(callback)
+def _portrait_of_new(made: Scheduled) -> dict[str, Any]:
+    shown, assignment = portray(made.callback), made.assignment
     if assignment.requested:
-        made["assignment"] = {
+        shown["assignment"] = {
             "requested": str(assignment.requested),
             "assigned": str(assignment.assigned) if assignment.assigned else None,
             "reason": assignment.reason,
         }
-    return made
+    return shown
 
 
 @router.post(
@@ -131,27 +131,33 @@ def batch(
     """Every item stands alone: each result tells what became of the item at its index."""
     at, body = timezone.now(), _sent(payload)
     if body.problems:
-        raise Refused(body.problems)
+        raise Misread(body.problems)
     items: Sequence[Any] = body.content.callbacks
     return _once(request, key, lambda: _batch(items, by=request.actor, at=at), at)
 
 
 def _batch(items: Sequence[reading.Body[CallbackIn]], *, by: Actor, at: datetime) -> Answer:
-    results = [_result(index, item, by=by, at=at) for index, item in enumerate(items)]
+    directory = Directory()
+    wishes = [wish_for(item, by=by, directory=directory) for item in items]
+    sound = [request for request, problems in wishes if not problems]
+    answers = iter(scheduling.schedule_many(sound, by=by, at=at))
+    results = [
+        _result(
+            index,
+            _misshapen(request, problems, by=by, at=at) if problems else next(answers),
+        )
+        for index, (request, problems) in enumerate(wishes)
+    ]
     created = sum(result["status"] == 201 for result in results)
     told = {"created": created, "failed": len(results) - created, "results": results}
     return Answer(200, _written(told))
 
 
-def _result(
-    index: int, item: reading.Body[CallbackIn], *, by: Actor, at: datetime
-) -> dict[str, Any]:
-    try:
-        made = _portrait_of_new(*_schedule(item, by=by, at=at))
-    except Refused as refused:
-        refusal = _refusal(refused)
+def _result(index: int, answer: Scheduled | Refused) -> dict[str, Any]:
+    if isinstance(answer, Refused):
+        refusal = _refusal(answer)
         return {"index": index, "status": refusal.status, "error": refusal.as_json()}
-    return {"index": index, "status": 201, "callback": made}
+    return {"index": index, "status": 201, "callback": _portrait_of_new(answer)}
 
 
 @router.get(
@@ -170,7 +176,7 @@ def index(request: ApiRequest, asked: Annotated[listing.Asked, Query()]) -> Http
 @router.get(
     "/callbacks/{id}",
     auth=OAuth2(Scope.READ),
-    response={200: CallbackOut, 304: None, **refusals(404)},
+    response={200: CallbackOut, 304: None, **refusals(400, 404)},
     summary="Read a callback",
 )
 def read(
@@ -217,7 +223,7 @@ def _change(
     changes, problems = change_meant(callback, body, by=by)
     if problems:
         found = scheduling.examine_change(callback, changes, by=by, at=at)
-        raise Refused(_together(problems, found.problems))
+        raise Misread(_together(problems, found.problems))
     return scheduling.change(callback.pk, changes, by=by, at=at, version=version)
 
 
@@ -233,7 +239,7 @@ def _cancel(
     said = "A callback is either changed or cancelled. Send status and reason alone."
     problems = [*body.problems, *(Problem("invalid.value", one, said) for one in sorted(beside))]
     if problems:
-        raise Refused(problems)
+        raise Misread(problems)
     reason = body.content.reason or f"Cancelled by {by.name}."
     return scheduling.cancel(callback.pk, reason=reason, by=by, at=at, version=version)
 
@@ -284,13 +290,16 @@ def _event(event: HistoryEvent) -> dict[str, Any]:
 def task(
     request: ApiRequest,
     key: Id,
-    payload: Annotated[TaskIn | None, Body()] = None,
+    payload: Annotated[TaskIn | None, reading.collecting(TaskIn)] = NO_BODY,
     match: Match = None,
 ) -> HttpResponse:
     """No call is needed any more, but something is to be done. The callback ends as converted."""
     by, at = request.actor, timezone.now()
     callback = visible(by, key)
-    said = (payload.description if payload else None) or CONVERTED.format(name=by.name)
+    body = _sent(payload) or reading.read(TaskIn, {})
+    if body.problems:
+        raise Misread(body.problems)
+    said = body.content.description or CONVERTED.format(name=by.name)
     version = _version_meant(match, callback)
     made = scheduling.convert(callback.pk, description=said, by=by, at=at, version=version)
     return as_json(_task(made), 201, {"Location": callback.get_absolute_url()})
@@ -348,6 +357,8 @@ def _once(
 ) -> HttpResponse:
     """Do it; with a key, once for all requests of this caller that carry it."""
     answer = work() if key is None else _answered_once(request, key, work, at)
+    if answer.status >= 400:
+        note(request, answer.status, orjson.loads(answer.body)["code"])
     return HttpResponse(
         answer.body, status=answer.status, content_type="application/json", headers=answer.headers
     )

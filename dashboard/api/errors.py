@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -62,6 +62,10 @@ class ApiError(Exception):
         self.refusal = Refusal(status, code, message, details, headers=headers or {})
 
 
+class Misread(Refused):
+    """Problems that are known by the payload's own names; the domain knows other ones."""
+
+
 @dataclass(frozen=True)
 class Refusal:
     """What is said of it."""
@@ -81,7 +85,7 @@ class Refusal:
             "status": self.status,
             "contextId": context_id(),
             "details": [
-                {"field": named(one.field), "code": one.code, "message": one.message}
+                {"field": one.field, "code": one.code, "message": one.message}
                 for one in self.details
             ],
         }
@@ -90,9 +94,10 @@ class Refusal:
         return body
 
 
-def named(field_name: str) -> str:
-    """The domain's field as the payload calls it."""
-    return NAMES.get(field_name, field_name)
+def as_sent(problems: Iterable[Problem]) -> list[Problem]:
+    """The domain's problems at what the payload calls their fields, each of a field once."""
+    renamed = (replace(one, field=NAMES.get(one.field, one.field)) for one in problems)
+    return list({(one.field, one.code): one for one in renamed}.values())
 
 
 def portray_existing(callback: Callback) -> dict[str, Any]:
@@ -120,8 +125,10 @@ NOT_FOUND = Refusal(404, "not.found", "There is nothing here, or it is not yours
 def _of_domain(error: CallbackError) -> Refusal:
     if isinstance(error, KeyReused):
         return Refusal(422, error.code, error.message, error.problems)
-    if isinstance(error, Refused):
+    if isinstance(error, Misread):
         return of_problems(error.problems)
+    if isinstance(error, Refused):
+        return of_problems(as_sent(error.problems))
     if isinstance(error, Stale):
         who = " and ".join(dict.fromkeys(change.who for change in error.changes)) or "Somebody"
         said = (
@@ -148,20 +155,20 @@ def of_problems(problems: Sequence[Problem]) -> Refusal:
     return Refusal(400, first.code, message, problems)
 
 
-def without_repeats(problems: Iterable[Problem]) -> list[Problem]:
-    """Each problem of a field once."""
-    return list({(named(one.field), one.code): one for one in problems}.values())
-
-
 def answer(refusal: Refusal, request: HttpRequest) -> HttpResponse:
     """The refusal as an answer, and a line in the logs under the same ``contextId``."""
-    log.info("%s %s: %s %s", request.method, request.path, refusal.status, refusal.code)
+    note(request, refusal.status, refusal.code)
     return HttpResponse(
         orjson.dumps(refusal.as_json()),
         status=refusal.status,
         content_type="application/json",
         headers=dict(refusal.headers),
     )
+
+
+def note(request: HttpRequest, status: int, code: str) -> None:
+    """Say in the logs what was refused."""
+    log.info("%s %s: %s %s", request.method, request.path, status, code)
 
 
 def broken(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -8,13 +8,14 @@ from ninja import Schema
 from pydantic import ConfigDict, Field
 
 from callbacks.access import Actor, readable
-from callbacks.errors import Problem, Refused
+from callbacks.errors import Problem
 from callbacks.lifecycle import Status
 from callbacks.models import Callback, Queue
 from callbacks.models.callback import CallbackQuerySet
 from callbacks.rules import numbers
 from dashboard.api.answers import Order
-from dashboard.api.schemas import LONGEST, STATUSES, Moment
+from dashboard.api.errors import Misread
+from dashboard.api.schemas import STATUSES, Moment
 from dashboard.api.wishes import Meant, agent_called, instant, key_in
 
 ORDER: Order[Callback] = Order(
@@ -42,7 +43,7 @@ class Asked(Paging):
     """Which callbacks."""
 
     phoneNumber: Annotated[
-        str | None, Field(max_length=LONGEST, description="In any customary notation.")
+        str | None, Field(max_length=255, description="In any customary notation.")
     ] = None
     status: Annotated[
         list[STATUSES] | None,
@@ -68,7 +69,7 @@ class Asked(Paging):
 
 
 def found(asked: Asked, *, by: Actor, at: datetime) -> CallbackQuerySet:
-    """The callbacks that are asked for and may be read; raises ``Refused`` with every problem."""
+    """The callbacks that are asked for and may be read; raises ``Misread`` with every problem."""
     meant = Meant(by, [])
     rows = readable(by).for_display()
     if asked.phoneNumber is not None:
@@ -85,7 +86,7 @@ def found(asked: Asked, *, by: Actor, at: datetime) -> CallbackQuerySet:
     rows = rows if asked.overdue is None else _that(rows, rows.overdue(at), asked.overdue)
     rows = rows if asked.stuck is None else _that(rows, rows.stuck(at), asked.stuck)
     if meant.problems:
-        raise Refused(meant.problems)
+        raise Misread(meant.problems)
     return rows
 
 

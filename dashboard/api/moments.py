@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from ninja import Query, Router, Schema
 from pydantic import ConfigDict, Field
 
-from callbacks.errors import Problem, Refused
+from callbacks.errors import Problem
 from callbacks.models.program import Scope
 from callbacks.portrait import stamp
 from callbacks.rules import moments
@@ -14,6 +14,7 @@ from callbacks.rules.moments import Moment, WallTime
 from dashboard.api.answers import as_json
 from dashboard.api.documents import refusals
 from dashboard.api.entrance import ApiRequest, OAuth2
+from dashboard.api.errors import Misread
 from dashboard.api.reading import refuse_strangers
 from dashboard.api.schemas import MomentOut
 
@@ -48,7 +49,7 @@ def moment(request: ApiRequest, said: Annotated[Wall, Query()]) -> HttpResponse:
         around = [moments.at_instant(local, wall.zone) for local in (gap.before, gap.after)]
         return as_json({**_told("gap", []), "nearest": [_reading(one) for one in around]})
     except moments.MomentRefused as refused:
-        raise Refused([Problem("time.invalid", "date", str(refused))]) from None
+        raise Misread([Problem("time.invalid", "date", str(refused))]) from None
 
 
 def _wall(said: Wall) -> WallTime:
@@ -66,7 +67,7 @@ def _wall(said: Wall) -> WallTime:
     except moments.UnreadableTime as refused:
         problems.append(Problem("time.invalid", "time", str(refused)))
     if problems or day is None or clock is None:
-        raise Refused(problems)
+        raise Misread(problems)
     return WallTime(day, clock, said.timeZone)
 
 

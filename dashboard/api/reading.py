@@ -12,7 +12,8 @@ from django.http import HttpRequest
 from pydantic import BaseModel, ValidationError, WrapValidator
 from pydantic_core import ErrorDetails
 
-from callbacks.errors import Problem, Refused
+from callbacks.errors import Problem
+from dashboard.api.errors import Misread
 
 Model = TypeVar("Model", bound=BaseModel)
 SHOWN = 60
@@ -77,7 +78,7 @@ def _constructed(model: type[Model], fit: dict[str, Any]) -> Model:
 
 
 def refuse_strangers(request: HttpRequest, asked: BaseModel) -> None:
-    """Raise ``Refused`` for parameters that there are not, and for one value too many.
+    """Raise ``Misread`` for parameters that there are not, and for one value too many.
 
     A misspelt filter that is passed over gives an answer to another question.
     """
@@ -95,12 +96,20 @@ def refuse_strangers(request: HttpRequest, asked: BaseModel) -> None:
         if len(request.GET.getlist(name)) > 1 and "list" not in str(field.annotation)
     ]
     if problems:
-        raise Refused(problems)
+        raise Misread(problems)
 
 
-def problems_of(errors: Sequence[Any], *, skip: int = 0) -> list[Problem]:
-    """Errors of pydantic as problems; ``skip`` so many parts of their places."""
-    return [_problem({**error, "loc": tuple(error["loc"])[skip:]}) for error in errors]
+def problems_of(errors: Sequence[Any]) -> list[Problem]:
+    """Errors of parameters and headers as problems, each at what the caller calls it."""
+    return [_problem({**error, "loc": _place(error["loc"])}) for error in errors]
+
+
+def _place(loc: Sequence[Any]) -> Sequence[Any]:
+    """Without ninja's parts: where in the request it is, and our own name for several parameters.
+
+    Of one value of a repeatable parameter, ninja keeps the latter: query, asked, status, 0.
+    """
+    return loc[2:] if isinstance(loc[-1], int) and len(loc) > 3 else loc[1:]
 
 
 def _problem(error: ErrorDetails | dict[str, Any]) -> Problem:
@@ -121,7 +130,7 @@ def _message(error: Any, place: str) -> str:
 
 def _sent(error: Any) -> str:
     """What was sent, where that is short and helps."""
-    value = error.get("input")
+    value = error.get("input", ...)
     if not isinstance(value, (str, int, float, bool)) and value is not None:
         return ""
     text = repr(value)

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.db.models import Q
@@ -21,12 +22,22 @@ NO_QUEUE = "No queue was named, and neither the agent nor this installation has 
 UNKNOWN_AGENT = "There is no agent with this id. Send our id, or the one on the platform."
 
 
+class Directory:
+    """Agents and queues by what programs call them; of each, the database is asked once."""
+
+    def __init__(self) -> None:
+        self.agent_called = cache(agent_called)
+        self.only_queue_of = cache(_only_queue_of)
+        self.default_queue = cache(_default_queue)
+
+
 @dataclass
 class Meant:
     """What a payload means, and what in it means nothing."""
 
     by: Actor
     problems: list[Problem]
+    directory: Directory = field(default_factory=Directory)
     agent: Agent | None = None
     queue_id: uuid.UUID | None = None
     values: dict[str, Any] = field(default_factory=dict)
@@ -36,9 +47,11 @@ class Meant:
         self.problems.append(Problem(code, place, message))
 
 
-def wish_for(body: Body[CallbackIn], *, by: Actor) -> tuple[CallbackRequest, list[Problem]]:
+def wish_for(
+    body: Body[CallbackIn], *, by: Actor, directory: Directory
+) -> tuple[CallbackRequest, list[Problem]]:
     """The request for a new callback, and what of the payload means nothing."""
-    meant = Meant(by, list(body.problems))
+    meant = Meant(by, list(body.problems), directory)
     content, sent = body.content, body.content.model_fields_set
     _agent(meant, content, sent)
     _queue(meant, content, sent)
@@ -103,7 +116,7 @@ def _agent(meant: Meant, content: Wish, sent: set[str]) -> None:
     said = _of(content, sent, "agentId")
     if said is None:
         return
-    meant.agent = agent_called(said)
+    meant.agent = meant.directory.agent_called(said)
     if meant.agent is None:
         meant.refuse("invalid.value", "agentId", UNKNOWN_AGENT)
 
@@ -137,7 +150,8 @@ def _queue(meant: Meant, content: Wish, sent: set[str]) -> None:
     if agent and agent.default_queue_id:
         meant.queue_id = agent.default_queue_id
     else:
-        meant.queue_id = _only_queue_of(agent) or _default_queue()
+        directory = meant.directory
+        meant.queue_id = directory.only_queue_of(agent) or directory.default_queue()
     if meant.queue_id is None:
         meant.refuse("invalid.value", "queueId", NO_QUEUE)
 

@@ -31,6 +31,7 @@ from dashboard.exporting import as_download
 from dashboard.rows import Row, rows
 from dashboard.schedule.forms import ChangeForm
 from dashboard.schedule.preview import Preview
+from dashboard.schedule.strip import day_of_slots
 from dashboard.schedule.views import suggestion_taken
 from dashboard.visible import visible
 
@@ -173,7 +174,9 @@ def _change_context(
         "form": form,
         "callback": callback,
         "row": Row(callback, at, request.actor, request.user.time_zone),
-        "preview": Preview(found, request.actor, is_submitted=is_submitted),
+        "preview": Preview(
+            found, request.actor, is_submitted=is_submitted, strip=day_of_slots(found)
+        ),
         "queue_choice": settings.QUEUE_CHOICE or request.actor.is_supervisor,
         "is_change": True,
         "version": form.data.get("version", callback.version),

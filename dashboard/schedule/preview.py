@@ -1,7 +1,6 @@
 """What the panel shows while somebody types: the moment in three clocks, and everything about it."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from callbacks.access import Actor, may_edit, readable
 from callbacks.errors import Problem
@@ -9,6 +8,7 @@ from callbacks.models import Callback
 from callbacks.rules import limits, moments, numbers, zones
 from callbacks.rules.moments import Moment
 from callbacks.scheduling import Examination
+from dashboard.schedule.strip import DayOfSlots, Suggestion, suggest
 
 
 @dataclass(frozen=True)
@@ -20,19 +20,19 @@ class Clock:
     remark: str = ""
 
 
-@dataclass(frozen=True)
-class Suggestion:
-    """A button that puts another time into the form."""
-
-    value: str
-    label: str
-
-
 class Preview:
     """An examination as the panel shows it."""
 
-    def __init__(self, found: Examination, by: Actor, *, is_submitted: bool) -> None:
+    def __init__(
+        self,
+        found: Examination,
+        by: Actor,
+        *,
+        is_submitted: bool,
+        strip: DayOfSlots | None = None,
+    ) -> None:
         self.found = found
+        self.strip = strip
         self.by = by
         self.is_submitted = is_submitted
 
@@ -57,7 +57,8 @@ class Preview:
     @property
     def warnings(self) -> list[Problem]:
         """What is worth knowing, and does not hinder."""
-        return self.found.warnings
+        full = self.strip.warning if self.strip else None
+        return [*self.found.warnings, full] if full else self.found.warnings
 
     @property
     def clocks(self) -> list[Clock]:
@@ -115,7 +116,7 @@ class Preview:
     def gap_choices(self) -> list[Suggestion]:
         """The minutes beside a gap."""
         problem = next((p for p in self.problems if p.code == "time.gap"), None)
-        return [_suggest(local) for local in problem.data["neighbours"]] if problem else []
+        return [suggest(local) for local in problem.data["neighbours"]] if problem else []
 
     @property
     def overlap_choices(self) -> list[Suggestion]:
@@ -136,7 +137,7 @@ class Preview:
         """Times near one outside the calling hours."""
         about = [*self.problems, *self.warnings]
         problem = next((p for p in about if p.code == "calling.hours"), None)
-        return [_suggest(moment.local) for moment in problem.data["nearby"]] if problem else []
+        return [suggest(moment.local) for moment in problem.data["nearby"]] if problem else []
 
     @property
     def zone_choices(self) -> list[zones.ZoneChoice]:
@@ -178,7 +179,3 @@ FIELDS = (
     "consent",
     "override_reason",
 )
-
-
-def _suggest(local: datetime) -> Suggestion:
-    return Suggestion(f"{local:%Y-%m-%dT%H:%M}", f"{local:%a %-d %b, %H:%M}")

@@ -23,6 +23,7 @@ from dashboard.entrance import PEOPLE, Request, admits, draft_for
 from dashboard.framing import may_be_framed
 from dashboard.schedule.forms import ScheduleForm
 from dashboard.schedule.preview import Preview
+from dashboard.schedule.strip import day_of_slots
 from dashboard.visible import visible
 
 FROM_INTERACTION = {
@@ -118,8 +119,9 @@ def _submitted(request: Request) -> HttpResponse:
 def suggestion_taken(fields: QueryDict) -> dict[str, str]:
     """What the button of a suggestion puts into the form; nothing for any other button."""
     if moment := fields.get("use_time"):
-        day, _, time = moment.partition("T")
-        return {"date": day, "time": time, "fold": ""}
+        day, _, rest = moment.partition("T")
+        time, _, fold = rest.partition("/")
+        return {"date": day, "time": time, "fold": fold}
     if zone := fields.get("use_zone"):
         return {"time_zone": zone, "fold": ""}
     return {}
@@ -202,7 +204,9 @@ def _context(request: Request, form: ScheduleForm, *, is_submitted: bool) -> dic
     found = examine(form.request(request.actor), by=request.actor, at=timezone.now())
     return {
         "form": form,
-        "preview": Preview(found, request.actor, is_submitted=is_submitted),
+        "preview": Preview(
+            found, request.actor, is_submitted=is_submitted, strip=day_of_slots(found)
+        ),
         "agent": request.actor.agent,
         "queue_choice": settings.QUEUE_CHOICE,
         "action": reverse("schedule"),

@@ -1,6 +1,8 @@
 """Who is free when: the plan less absences less promises (rules §2.11)."""
 
+import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -8,8 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbacks.models import Agent, Shift, User
-from callbacks.planning import availability
+from callbacks.errors import Refused
+from callbacks.models import Agent, Callback, Shift, Skill, User
+from callbacks.planning import AgentAvailability, availability, availability_of
 from callbacks.rules.availability import Stretch, days_around, free
 from callbacks.scheduling import cancel, schedule
 from tests.cast import NOW, Cast, agent, by, person, wish_at
@@ -146,3 +149,115 @@ def test_any_day_is_reckoned_as_minute_by_minute(
             holds([interval]) and holds(on_queue) and not holds(absent) and not holds(promised)
         )
         assert holds(found) == expected, minute
+
+
+# --- who could take a callback ----------------------------------------------------------------
+
+
+def could(cast: Cast, **changes: Any) -> list[AgentAvailability]:
+    values: dict[str, Any] = {
+        "queue_id": cast.support.pk, "starts_at": NOW, "ends_at": NOW + HOUR,
+        "by": by(cast.ben), "at": NOW,
+    }  # fmt: skip
+    return availability_of(**{**values, **changes})
+
+
+def test_members_with_the_queues_skills_are_told_with_what_keeps_them_now(cast: Cast) -> None:
+    french = Skill.objects.create(name="French")
+    cast.support.required_skills.add(french)
+    for user in (cast.ana, cast.ben, cast.otto):
+        user.agent.skills.add(french)
+    Agent.objects.filter(pk=cast.ana.pk).update(presence="on_queue")
+    Agent.objects.filter(pk=cast.ben.pk).update(presence="meal")
+    found = could(cast)
+    assert [(one.name, one.presence, one.is_available, one.why_not) for one in found] == [
+        ("Ana Reyes", "on_queue", True, ""),
+        ("Ben Hughes", "meal", False, "not on queue (Meal)"),
+    ], "Lena lacks the skill, Otto is no member"
+    Agent.objects.filter(pk=cast.ana.pk).update(not_responding_since=NOW)
+    assert could(cast)[0].why_not == "not responding"
+
+
+def test_who_has_a_callback_at_hand_is_not_available(cast: Cast) -> None:
+    Agent.objects.update(presence="on_queue")
+    made = schedule(wish_at(cast.support, NOW + HOUR), by=by(cast.ana), at=NOW).callback
+    Callback.objects.filter(pk=made.pk).update(status="in_progress", agent=cast.ana.pk)
+    assert [(one.name, one.why_not) for one in could(cast)] == [
+        ("Ana Reyes", "on a call"), ("Ben Hughes", ""), ("Lena Vogt", ""),
+    ]  # fmt: skip
+
+
+def test_one_agent_is_told_with_the_reason_they_could_not_take_it(cast: Cast) -> None:
+    french = Skill.objects.create(name="French")
+    cast.support.required_skills.add(french)
+    assert [one.why_not for one in could(cast, agent_id=cast.lena.pk)] == ["lacks the skill French"]
+    admin = {"by": by(cast.ada), "agent_id": cast.otto.pk}
+    assert [one.why_not for one in could(cast, **admin)] == ["no member of Support"]
+    User.objects.filter(pk=cast.lena.pk).update(is_active=False)
+    cast.support.required_skills.clear()
+    assert [one.why_not for one in could(cast, agent_id=cast.lena.pk)] == ["deactivated"]
+    assert "Lena Vogt" not in [one.name for one in could(cast)]
+
+
+def test_skills_alone_find_everybody_known_who_has_them_all(cast: Cast) -> None:
+    french, fibre = (Skill.objects.create(name=name) for name in ("French", "Fibre"))
+    cast.ana.agent.skills.add(french, fibre)
+    cast.ben.agent.skills.add(french)
+    cast.otto.agent.skills.add(french, fibre)
+    names = {"queue_id": None, "skills": ["french", "FIBRE"]}
+    assert [one.name for one in could(cast, **names)] == ["Ana Reyes"]
+    everybody = could(cast, by=by(cast.ada), **names)
+    assert [one.name for one in everybody] == ["Ana Reyes", "Otto Berg"]
+    assert [one.name for one in could(cast, skills=["French"])] == ["Ana Reyes", "Ben Hughes"]
+
+
+def test_absences_and_own_promises_are_busy_and_what_is_left_is_free(cast: Cast) -> None:
+    shift(cast.ana, NOW - HOUR, 4)
+    shift(cast.ana, NOW + HOUR / 2, 1, "meal")
+    schedule(wish_at(cast.support, NOW + HOUR / 4, owner_id=cast.ana.pk), by=by(cast.ana), at=NOW)
+    planned = could(cast)[0].planned
+    quarter, ten = HOUR / 4, timedelta(minutes=10)
+    assert [(one.what, one.stretch.starts_at - NOW, one.stretch.ends_at - NOW)
+            for one in planned.busy] == [
+        ("callback", quarter, quarter + ten), ("meal", 2 * quarter, HOUR),
+    ]  # fmt: skip
+    assert [(one.starts_at - NOW, one.ends_at - NOW) for one in planned.free] == [
+        (timedelta(0), quarter), (quarter + ten, 2 * quarter),
+    ]  # fmt: skip
+
+
+def test_more_agents_take_no_more_statements(cast: Cast) -> None:
+    Skill.objects.create(name="French")
+    for number in range(20):
+        one = agent(person(f"a{number}", "A", "Asia/Tokyo"), None, cast.support)
+        one.skills.set(Skill.objects.all())
+        shift(one.user, NOW, 8)
+    with CaptureQueriesContext(connection) as statements:
+        found = could(cast, skills=["French"])
+    assert len(found) == 20
+    assert len(statements) == 6, "skills, memberships, queue, agents, shifts, promises"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "field"),
+    [
+        ({"queue_id": None}, "invalid.value", "queue"),
+        ({"queue_id": uuid.UUID(int=7)}, "invalid.value", "queue"),
+        ({"skills": ["Klingon"]}, "invalid.value", "skills"),
+        ({"agent_id": uuid.UUID(int=7)}, "invalid.value", "agent"),
+        ({"ends_at": NOW + 32 * 24 * HOUR}, "invalid.value", "interval"),
+        ({"ends_at": datetime(2026, 11, 24)}, "time.naive", "interval"),
+    ],
+)
+def test_what_cannot_be_told_is_refused(
+    cast: Cast, changes: dict[str, Any], code: str, field: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        could(cast, **changes)
+    assert [(one.code, one.field) for one in refused.value.problems] == [(code, field)]
+
+
+def test_nobody_is_told_of_agents_or_queues_unknown_to_them(cast: Cast) -> None:
+    for changes in ({"by": by(cast.otto)}, {"agent_id": cast.otto.pk}):
+        with pytest.raises(Refused):
+            could(cast, **changes)

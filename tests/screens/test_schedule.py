@@ -140,7 +140,8 @@ def test_a_gap_offers_both_neighbours_as_buttons(cast: Cast, enter: Enter) -> No
     client = enter(cast.ana)
     text = client.post("/schedule", fields).content.decode()
     assert "does not exist" in problems_of(text)["time"]
-    values = re.findall(r'name="use_time"\s+value="([^"]+)"', text)
+    beside = text.partition('id="choices"')[2].partition('id="slots"')[0]
+    values = re.findall(r'name="use_time"\s+value="([^"]+)"', beside)
     assert values == [f"{change:%Y-%m-%d}T01:59", f"{change:%Y-%m-%d}T03:00"]
     taken = client.post("/schedule", {**fields, "use_time": values[1]}).content.decode()
     assert re.search(r'name="time"\s+value="03:00"', taken)
@@ -305,4 +306,4 @@ def test_the_number_of_statements_does_not_grow(cast: Cast, enter: Enter, addres
         for _ in range(15):
             make_callback(cast.support, cast.ana, at=datetime.now(UTC) - timedelta(hours=1),
                           date=f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}")  # fmt: skip
-    assert counts[0] == counts[1] <= 16
+    assert counts[0] == counts[1] <= 17

@@ -102,4 +102,4 @@ def test_what_is_nobodys_or_the_clouds_stays_closed_even_then(address: str) -> N
 
 def test_there_are_sixty_cases_and_more() -> None:
     assert len(BAD) >= 60
-    assert targets.PORTS == {443, 8443}
+    assert {443, 8443} == targets.PORTS
