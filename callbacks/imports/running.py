@@ -39,7 +39,7 @@ State = CallbackImport.State
 AT_ONCE = 500
 ANALYZE_AFTER = 20_000
 """Rows after which the planner should know how many there are now."""
-SLICE_SECONDS = 2
+SLICE_SECONDS = 5
 """Then the process is free for what fell due meanwhile, and the rest waits behind it."""
 Clock = Callable[[], datetime]
 Tell = Callable[[CallbackImport], object]

@@ -10,10 +10,22 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from django.db import connection, connections
-from django.db.models import Field, Model, QuerySet
+from django.db.models import (
+    BooleanField,
+    CharField,
+    DateField,
+    Field,
+    ForeignKey,
+    IntegerField,
+    Model,
+    QuerySet,
+    TimeField,
+    UUIDField,
+)
 
 SAMPLES: Mapping[type, Callable[[int], Any]] = {
     uuid.UUID: lambda n: uuid.UUID(int=0xC0FFEE << 96 | n),
@@ -112,15 +124,30 @@ def insert_all(rows: Iterable[Model]) -> None:
         return
     table, fields = _columns(type(waiting[0]))
     here = connections[connection.alias]  # itself: the proxy looks it up at every touch
+    read = [_reader(field, here) for field in fields]
     with (
         here.wrap_database_errors,
         here.cursor() as cursor,
         cursor.copy(f"COPY {table} FROM STDIN") as copy,
     ):
         for row in waiting:
-            copy.write_row(_values(row, fields, here))
+            copy.write_row([value(row) for value in read])
     for row in waiting:
         row._state.adding, row._state.db = False, "default"
+
+
+def _reader(field: "Field[Any, Any]", here: Any) -> Callable[[Model], Any]:
+    """What COPY gets of a row: psycopg writes most values as they are, so Django need not look."""
+    is_stamped = getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
+    if isinstance(field, AS_THEY_ARE) and not is_stamped:
+        return attrgetter(str(field.attname))
+    return lambda row: field.get_db_prep_save(field.pre_save(row, add=True), here)
+
+
+AS_THEY_ARE = (
+    BooleanField, CharField, DateField, ForeignKey, IntegerField, TimeField, UUIDField,
+)  # fmt: skip
+"""Fields whose values in Python are those of the database; dates with times are dates, too."""
 
 
 def _values(row: Model, fields: "Sequence[Field[Any, Any]]", here: Any) -> list[Any]:

@@ -1,6 +1,7 @@
 """``manage.py import_callbacks``: the import of the screens, for the shell."""
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -80,7 +81,7 @@ class Command(BaseCommand):
     def _finish(self, job: CallbackImport) -> None:
         """Work at it, or watch the worker that was quicker, until it is over."""
         while job.is_under_way:
-            if not imports.go_on_with(job, tell=self._tell_progress):
+            if not imports.go_on_with(job, seconds=math.inf, tell=self._tell_progress):
                 time.sleep(LOOK_AGAIN)
             job.refresh_from_db()
             self._tell_progress(job)
