@@ -29,7 +29,7 @@ def monday() -> Any:
 
 def preview(client: Client, queue: Queue, /, **fields: Any) -> str:
     """The live preview of a panel for Tuesday noon."""
-    sent = form_fields(queue, **{"date": TUESDAY, "time": "12:00", **fields})
+    sent = form_fields(queue) | {"date": TUESDAY, "time": "12:00", **fields}
     text = client.post("/schedule/preview", sent).content.decode()
     return unescape(text.partition('id="slots"')[2])
 
