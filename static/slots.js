@@ -16,7 +16,7 @@
       strip.setAttribute("role", "toolbar");
       const there = usable(strip);
       const focused = there.find((button) => button === document.activeElement);
-      stopAt(strip, focused ?? there.find((button) => button.ariaCurrent) ?? there[0]);
+      stopAt(strip, focused ?? there.find((button) => button.matches("[aria-current]")) ?? there[0]);
     });
     document.querySelectorAll("[data-stays-open]").forEach((details) => { details.open = isOpen; });
   };

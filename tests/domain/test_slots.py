@@ -418,6 +418,12 @@ def test_counting_looks_only_at_what_is_open_in_the_queue(cast: Cast) -> None:
     assert "callback_owned" in plan, plan
 
 
+def test_a_queue_that_takes_no_callbacks_has_no_half_hours(cast: Cast) -> None:
+    Queue.objects.update(is_active=False)
+    with pytest.raises(Refused, match="takes no new callbacks"):
+        asked(cast)
+
+
 def test_a_stranger_who_is_no_agent_is_no_owner(cast: Cast) -> None:
     nobody = person("nora", "Nora", "UTC")
     with pytest.raises(Refused):
