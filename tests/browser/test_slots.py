@@ -81,7 +81,7 @@ def test_the_strip_with_mouse_and_keyboard(cast: Cast, tomorrow: str, open_as: O
 
 
 def test_the_strip_in_every_light_and_width(cast: Cast, tomorrow: str, open_as: Open) -> None:
-    page = open_as(cast.ana, "/schedule")
+    page = open_as(cast.ana, "/schedule", reduced_motion="reduce")
     fill_in(page, Date=tomorrow, Time="11:00")
     expect(page.locator("#preview")).to_contain_text("This half hour is full")
     page.get_by_text("What speaks against which times").click()
