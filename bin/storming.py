@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,44 +31,64 @@ def run(arguments: list[str]) -> int:
         os.execv(python, [str(python), str(ROOT / "bin" / "storm"), *arguments])
     asked = _asked(arguments)
     seed = asked.seed if asked.seed is not None else random.SystemRandom().randrange(10**6)
-    say(f"Storm: routing, seed {seed} (again with: bin/storm routing --seed {seed})")
+    held = [_one(name, asked, seed) for name in asked.storms or STORMS]
+    return 0 if all(held) else 1
+
+
+STORMS = ("routing", "api")
+
+
+def _one(name: str, asked: argparse.Namespace, seed: int) -> bool:
+    """One storm on servers of its own; whether everything held."""
+    say(f"Storm: {name}, seed {seed} (again with: bin/storm {name} --seed {seed})")
     with tempfile.TemporaryDirectory() as folder:
-        held = _on_servers(Path(folder), asked, seed)
+        held = _on_servers(name, Path(folder), asked, seed)
         servers.wait_until_gone(Path(folder))
-    return 0 if held else 1
+    return held
 
 
 def _asked(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bin/storm")
-    parser.add_argument("storm", nargs="?", choices=["routing"], default="routing")
+    parser.add_argument(
+        "storms", nargs="*", help=f"{' or '.join(STORMS)}; all of them if none is named"
+    )
     parser.add_argument("--seed", type=int)
     parser.add_argument("--agents", type=int, default=50)
     parser.add_argument("--callbacks", type=int, default=2000)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--spread", type=int, default=60, help="seconds in which all fall due")
     parser.add_argument("--minutes", type=float, default=15, help="at most; then it has failed")
-    return parser.parse_args(arguments)
+    parser.add_argument("--cases", type=int, default=50_000, help="api: about so many requests")
+    asked = parser.parse_args(arguments)
+    if unknown := set(asked.storms) - set(STORMS):
+        parser.error(
+            f"There is no storm {', '.join(sorted(unknown))}. There are {', '.join(STORMS)}."
+        )
+    return asked
 
 
-def _on_servers(data: Path, asked: argparse.Namespace, seed: int) -> bool:
+def _on_servers(name: str, data: Path, asked: argparse.Namespace, seed: int) -> bool:
     with servers.running(data) as found:
         os.environ.update(
             found, DATA_DIR=str(data), DEMO="1", DJANGO_SETTINGS_MODULE="dashboard.settings",
             PYTHONPATH=str(ROOT), LOG_LEVEL="ERROR",
         )  # fmt: skip
         sys.path.insert(0, str(ROOT))
-        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], check=True)
+        for step in (["migrate", "-v0"], ["collectstatic", "--noinput", "-v0"]):
+            subprocess.run([sys.executable, "manage.py", *step], check=True)
         import django
 
         django.setup()
+        import storm_api
         import storm_routing
 
+        storms = dict(zip(STORMS, (storm_routing.storm, storm_api.storm), strict=True))
         processes = Processes(data)
         try:
-            report = storm_routing.storm(processes, asked, random.Random(seed))
+            report = storms[name](processes, asked, random.Random(seed))
         finally:
             processes.end()
-    report = {"storm": "routing", "seed": seed, **report}
+    report = {"storm": name, "seed": seed, **report}
     _tell(report)
     return not report["broken"]
 
@@ -164,6 +185,15 @@ class Processes:
                 if part.running is None or part.running.poll() is not None:
                     part.start(self.log)
             time.sleep(0.05)
+
+    def wait_for_web(self) -> str:
+        """The address of the first web server, once it answers."""
+        base = f"http://127.0.0.1:{self.ports[0]}"
+        for _ in range(600):
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{base}/healthz", timeout=5):
+                return base
+            time.sleep(0.1)
+        raise AssertionError("the web server did not start")
 
     def kill_one(self, chance: random.Random) -> str:
         """``kill -9`` for one of them; which it was."""

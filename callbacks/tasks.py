@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from callbacks import calls, clock, webhooks
+from callbacks import calls, clock, programs, webhooks
 
 
 @shared_task
@@ -34,6 +34,9 @@ def watch_for_webhooks() -> None:
 
 
 @shared_task
-def prune_webhooks() -> None:
-    """What was delivered a month ago is forgotten."""
-    webhooks.prune(timezone.now())
+def forget() -> None:
+    """What was delivered a month ago, answered a day ago, or let in an hour ago, is forgotten."""
+    at = timezone.now()
+    webhooks.prune(at)
+    programs.forget_old_answers(at)
+    programs.forget_old_tokens(at)

@@ -6,6 +6,7 @@ Celery only wakes work up. What must not be lost lies in PostgreSQL.
 import os
 
 from celery import Celery
+from celery.exceptions import OperationalError
 from celery.signals import beat_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
@@ -36,12 +37,21 @@ app.conf.beat_schedule = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
-    "what was told long ago is forgotten": {
-        "task": "callbacks.tasks.prune_webhooks",
+    "what nobody can ask for any more is forgotten": {
+        "task": "callbacks.tasks.forget",
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
 }
+
+
+def broker_answers() -> bool:
+    """Whether the broker answers within about a second; one that is frozen does not."""
+    try:
+        with app.connection_for_write() as connection:
+            return bool(connection.default_channel)
+    except (OperationalError, OSError):
+        return False
 
 
 @beat_init.connect

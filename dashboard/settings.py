@@ -101,6 +101,9 @@ REMIND_BEFORE = timedelta(minutes=env.int("REMIND_BEFORE_MINUTES", default=10))
 ENGINE_SILENT_AFTER = timedelta(seconds=env.int("ENGINE_SILENT_SECONDS", default=60))
 """After so long without a sign of life from clock and worker, every screen says so."""
 
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+"""Who sends it as bearer token may read /metrics; empty: there is no such page."""
+
 WEBHOOK_PRIVATE_TARGETS = env.bool("WEBHOOK_PRIVATE_TARGETS", default=DEMO)
 """Whether webhooks may lead to this machine and its network, and by http."""
 
@@ -281,7 +284,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS

@@ -1,6 +1,7 @@
 """What the frame around every page shows: the screens a role may open, presence, the engine's pulse."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -34,6 +35,7 @@ SCREENS = (
     ("Tasks", "tasks", "list-checks", {Role.AGENT, Role.SUPERVISOR}),
     ("Expired", "expired", "alarm-clock-off", {Role.SUPERVISOR, Role.ADMIN}),
     ("Contact lists", "contact-lists", "phone-off", {Role.SUPERVISOR, Role.ADMIN}),
+    ("Webhooks", "webhooks", "webhook", {Role.ADMIN}),
     ("Admin", "admin:index", "settings", {Role.ADMIN}),
 )
 
@@ -59,11 +61,16 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def engine_warning() -> str:
-    """What to say when clock and worker are silent; empty while they are heard."""
+def engine_silence() -> timedelta:
+    """How long clock and worker have not been heard."""
     pulse = Heartbeat.objects.filter(part="clock").first()
     heard_at = max(pulse.at, STARTED_AT) if pulse else STARTED_AT
-    silence = timezone.now() - heard_at
+    return timezone.now() - heard_at
+
+
+def engine_warning() -> str:
+    """What to say when clock and worker are silent; empty while they are heard."""
+    silence = engine_silence()
     if silence <= settings.ENGINE_SILENT_AFTER:
         return ""
     return (

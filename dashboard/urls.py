@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from dashboard import entrance, errors, health
+from dashboard import entrance, errors, health, metrics
 from dashboard.accounts import views as accounts
 from dashboard.agent import calling
 from dashboard.agent import views as agent
@@ -14,6 +14,7 @@ from dashboard.callback import views as callback
 from dashboard.schedule import views as schedule
 from dashboard.supervisor import contact_lists, expired
 from dashboard.tasks import views as tasks
+from dashboard.webhooks import views as webhooks
 
 handler400 = errors.bad_request
 handler403 = errors.forbidden
@@ -63,6 +64,11 @@ urlpatterns = [
         contact_lists.recycling,
         name="contact-list-recycle",
     ),
+    # Webhooks
+    path("webhooks", webhooks.index, name="webhooks"),
+    path("webhooks/<uuid:key>", webhooks.page, name="webhook"),
+    path("webhooks/<uuid:key>/removal", webhooks.removal, name="webhook-removal"),
+    path("webhooks/deliveries/<int:key>", webhooks.delivery, name="webhook-delivery"),
     # Calendars
     path("calendar", calendar.page, name="calendar"),
     path("calendar/<str:secret>.ics", calendar.calendar_feed, name="calendar-feed"),
@@ -77,4 +83,6 @@ urlpatterns = [
     # Machines
     path("engine", health.engine, name="engine"),
     path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
 ]

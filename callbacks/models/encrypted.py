@@ -51,6 +51,15 @@ class Sealed:
         except InvalidToken:
             raise Unreadable from None
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether this installation has the key to it."""
+        try:
+            self.open()
+        except Unreadable:
+            return False
+        return True
+
     def renewed(self) -> "Sealed":
         """The same text, encrypted with the key that is first now. Raises ``Unreadable``."""
         try:

@@ -24,7 +24,7 @@ def problem_with_terms(terms: QueueTerms, requested_at: datetime, at: datetime) 
             "ownership.too.far",
             FIELD,
             f"Owned callbacks in {terms.name} may lie at most {limit} ahead. Choose an earlier "
-            "time, or untick Take Ownership.",
+            "time, or leave it to the queue.",
             {"limit": limit, "latest": at + terms.schedule_ahead_limit},
         )
     return None

@@ -10,8 +10,8 @@ nothing but HTTP; this one alone speaks with the database, and no transaction is
    id and the same bytes.
 3. What came of it is written by compare-and-set: somebody may have discarded it meanwhile.
 
-A webhook that failed lately gets one thread, the others a few each, so that a slow one holds up
-nobody but itself. One that fails again and again is left alone for a while, and asked then with one
+A webhook that failed lately gets one thread, the others a few each as long as half of them are free,
+so that slow ones hold up nobody but themselves. One that fails again and again is left alone for a while, and asked then with one
 delivery, however many wait.
 """
 
@@ -37,9 +37,12 @@ from callbacks.webhooks.rendering import SHOWN, render
 
 ONLY_ONE = 4_170_920_037
 """The advisory lock of whoever delivers."""
-THREADS = 16
+KEEPALIVES = """
+    SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3
+"""
+THREADS = 32
 OF_ONE = 4
-"""So many requests to one webhook at the same time."""
+"""So many requests to one webhook at the same time, while most threads are free."""
 SWEEP_SECONDS = 20
 """Then the sweep ends, and the process is free; another sweep goes on."""
 LOOK_AGAIN_SECONDS = 0.5
@@ -66,8 +69,12 @@ def deliver(at: datetime | None = None) -> int:
 
 @contextmanager
 def _alone() -> Iterator[bool]:
-    """Whether this connection is the only one that delivers, until the block ends or it dies."""
+    """Whether this connection is the only one that delivers, until the block ends or it dies.
+
+    A machine that vanished holds the lock no longer than the keepalives of its connection allow.
+    """
     with connection.cursor() as cursor:
+        cursor.execute(KEEPALIVES)
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [ONLY_ONE])
         is_alone = bool(cursor.fetchone()[0])
         try:
@@ -103,7 +110,8 @@ class _Sweep:
         if len(self.under_way) >= THREADS:
             return
         for webhook in sorted(_with_something_due(self.now()), key=self._count_of):
-            share = 1 if webhook.failures else OF_ONE
+            is_scarce = len(self.under_way) >= THREADS // 2
+            share = 1 if webhook.failures or is_scarce else OF_ONE
             room = min(share - self._count_of(webhook), THREADS - len(self.under_way))
             if room > 0:
                 self._send_of(webhook, room, pool)
@@ -172,7 +180,7 @@ def settle(delivery: WebhookDelivery, answer: Answer, at: datetime) -> None:
         **fate,
     )
     if written and "next_attempt_at" in fate:
-        _line_of(delivery).update(next_attempt_at=fate["next_attempt_at"])
+        line_behind(delivery).update(next_attempt_at=fate["next_attempt_at"])
     if answer.is_success:
         _note_success(webhook, at)
     else:
@@ -187,8 +195,8 @@ def _fate(delivery: WebhookDelivery, answer: Answer, at: datetime) -> dict[str, 
     return {"next_attempt_at": at + pause_after(delivery.attempts + 1, answer.retry_after)}
 
 
-def _line_of(delivery: WebhookDelivery) -> Any:
-    """What waits behind it. A test has no line."""
+def line_behind(delivery: WebhookDelivery) -> Any:
+    """What waits behind it about the same callback. A test has no line."""
     behind = WebhookDelivery.objects.filter(
         webhook=delivery.webhook_id, state=State.WAITING, pk__gt=delivery.pk
     )

@@ -104,13 +104,17 @@ def unsubscribe(webhook: Webhook) -> None:
 
 
 def rotate_secret(webhook: Webhook, *, at: datetime) -> str:
-    """Give it a new secret, told only now. For 24 hours the previous one signs, too."""
+    """Give it a new secret, told only now. For 24 hours the previous one signs, too.
+
+    Not one that cannot be read any more: a new secret is the remedy for that.
+    """
     secret = new_secret()
     with transaction.atomic():
         held = Webhook.objects.select_for_update(no_key=True).get(pk=webhook.pk)
+        previous = held.secret if held.secret.is_readable else None
         Webhook.objects.filter(pk=webhook.pk).update(
-            previous_secret=held.secret,
-            previous_secret_until=at + BOTH_SECRETS_FOR,
+            previous_secret=previous,
+            previous_secret_until=at + BOTH_SECRETS_FOR if previous else None,
             secret=Sealed.of(secret),
         )
     return secret
@@ -125,6 +129,7 @@ def _switch_off(webhook: Webhook, reason: str) -> None:
     Webhook.objects.filter(pk=webhook.pk).update(is_active=False, disabled_reason=reason[:200])
 
 
+@transaction.atomic
 def resume(webhook: Webhook, *, at: datetime) -> None:
     """Tell it again what happens from now on, and what it still waited for; a fresh start."""
     Webhook.objects.filter(pk=webhook.pk).update(
@@ -135,6 +140,8 @@ def resume(webhook: Webhook, *, at: datetime) -> None:
         failures=0,
         rests_until=None,
     )
+    waiting = webhook.deliveries.filter(state=WebhookDelivery.State.WAITING)
+    waiting.update(next_attempt_at=at, give_up_at=at + GIVE_UP_AFTER)
 
 
 def send_test(webhook: Webhook, *, by_name: str, at: datetime) -> WebhookDelivery:

@@ -10,10 +10,9 @@ from ninja.parser import Parser
 from callbacks.errors import CallbackError
 from callbacks.models import Callback
 from dashboard.api import callbacks, errors, moments, reference
-from dashboard.api.documents import Api, documentation
+from dashboard.api.documents import Api, as_page, documentation
 from dashboard.api.errors import ApiError
 from dashboard.api.reading import problems_of
-from dashboard.entrance import admits_everyone
 
 DESCRIPTION = """
 Schedule callbacks, follow and change them. The payload is that of the guide; times are ISO 8601 with
@@ -45,7 +44,7 @@ api = Api(
     description=DESCRIPTION,
     urls_namespace="api",
     docs=documentation(),
-    docs_decorator=admits_everyone,
+    docs_decorator=as_page,
     parser=Json(),
 )
 for router in (callbacks.router, reference.router, moments.router):

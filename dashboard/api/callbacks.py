@@ -176,7 +176,7 @@ def index(request: ApiRequest, asked: Annotated[listing.Asked, Query()]) -> Http
 @router.get(
     "/callbacks/{id}",
     auth=OAuth2(Scope.READ),
-    response={200: CallbackOut, 304: None, **refusals(404)},
+    response={200: CallbackOut, 304: None, **refusals(400, 404)},
     summary="Read a callback",
 )
 def read(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from csp.decorators import csp_update
 from ninja import NinjaAPI
 from ninja.openapi.docs import Swagger
 from ninja.openapi.schema import OpenAPISchema
@@ -9,6 +10,7 @@ from ninja.operation import Operation
 
 from dashboard.api.entrance import OPENAPI
 from dashboard.api.schemas import ErrorOut
+from dashboard.entrance import admits_everyone
 
 MEANINGS = {
     400: "Something is wrong with the request; all problems are in details.",
@@ -62,6 +64,11 @@ class Api(NinjaAPI):
         """The document, for ``/api/v2/openapi.json``."""
         prefix = self.get_root_path({}) if path_prefix is None else path_prefix
         return Document(self, prefix)
+
+
+def as_page(view: Any) -> Any:
+    """The page may be read by anybody, and its style sheet may draw its arrows from itself."""
+    return admits_everyone(csp_update({"img-src": ["data:"]})(view))
 
 
 def documentation() -> Swagger:

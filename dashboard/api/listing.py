@@ -15,7 +15,7 @@ from callbacks.models.callback import CallbackQuerySet
 from callbacks.rules import numbers
 from dashboard.api.answers import Order
 from dashboard.api.errors import Misread
-from dashboard.api.schemas import LONGEST, STATUSES, Moment
+from dashboard.api.schemas import STATUSES, Moment
 from dashboard.api.wishes import Meant, agent_called, instant, key_in
 
 ORDER: Order[Callback] = Order(
@@ -43,7 +43,7 @@ class Asked(Paging):
     """Which callbacks."""
 
     phoneNumber: Annotated[
-        str | None, Field(max_length=LONGEST, description="In any customary notation.")
+        str | None, Field(max_length=255, description="In any customary notation.")
     ] = None
     status: Annotated[
         list[STATUSES] | None,

@@ -130,7 +130,7 @@ def _message(error: Any, place: str) -> str:
 
 def _sent(error: Any) -> str:
     """What was sent, where that is short and helps."""
-    value = error.get("input")
+    value = error.get("input", ...)
     if not isinstance(value, (str, int, float, bool)) and value is not None:
         return ""
     text = repr(value)

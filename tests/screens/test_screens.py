@@ -495,8 +495,3 @@ def test_names_cannot_break_out_of_the_page(cast: Cast, enter: Enter) -> None:
         f"{made.get_absolute_url()}/change",
     ):
         assert "<script>alert" not in client.get(address).content.decode()
-
-
-def test_health_needs_no_log_in() -> None:
-    answer = Client().get("/healthz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
