@@ -57,6 +57,8 @@ def test_the_strip_with_mouse_and_keyboard(cast: Cast, tomorrow: str, open_as: O
         expect(strip.get_by_role("button", name=name)).to_be_focused()
     expect(page.locator("[data-strip-says]")).to_have_text("11:00, closed: 4 of 4 taken.")
     expect(strip.locator("button[tabindex='0']")).to_have_count(1)
+    strip.get_by_role("button", name="15:30, tight").hover()
+    expect(page.locator("[data-strip-says]")).to_contain_text("Calls end at 21:00 (Europe/London)")
     page.get_by_text("What speaks against which times").click()
     full = strip.get_by_role("button", name="11:00, closed")
     full.focus()

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callbacks import access
 from callbacks.access import Actor
 from callbacks.errors import Refused
 from callbacks.models import ApiClient, Callback, Holiday, Queue, Shift, User
@@ -344,6 +345,20 @@ def test_who_may_not_know_of_a_queue_is_not_told_of_it(cast: Cast) -> None:
         asked(cast, owner_id=cast.otto.pk)
     everywhere = Actor.program(elsewhere, ["callback:read"])
     assert asked(cast, by=everywhere) == asked(cast, cast.sam)
+
+
+def test_one_queue_is_known_to_whom_the_list_of_known_queues_has_it(cast: Cast) -> None:
+    program = ApiClient.objects.create(name="IVR", client_id="ivr", secret_digest="x")
+    people = [cast.ana, cast.otto, cast.sam, cast.ada, person("nora", "Nora", "UTC")]
+    programs = [Actor.program(program, [], keys) for keys in ([], [cast.billing.pk])]
+    told = []
+    for actor in [*map(by, people), *programs, Actor.engine()]:
+        for queue in (cast.support, cast.billing):
+            is_member = queue.pk in actor.member_of
+            told.append(access.may_know_queue(actor, queue.pk, is_member=is_member))
+            assert told[-1] == access.queues_known(actor).filter(pk=queue.pk).exists()
+    assert True in told
+    assert False in told
 
 
 # --- the strip of the panel -------------------------------------------------------------------
