@@ -4,7 +4,7 @@ WORKDIR /ringback
 COPY requirements.txt .
 RUN pip install --no-cache-dir --require-hashes --requirement requirements.txt
 COPY --chown=ringback . .
-RUN install --directory --owner ringback var
+RUN install --directory --owner ringback var var/uploads
 USER ringback
 ENV PYTHONUNBUFFERED=1 DJANGO_SETTINGS_MODULE=dashboard.settings
 EXPOSE 8000

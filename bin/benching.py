@@ -59,6 +59,7 @@ def _asked(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--agents", type=int, default=2_000)
     parser.add_argument("--queues", type=int, default=50)
     parser.add_argument("--due", type=int, default=10_000, help="so many fall due in a minute")
+    parser.add_argument("--rows", type=int, default=100_000, help="so many rows are imported")
     asked = parser.parse_args(arguments)
     if unknown := set(asked.only) - set(BENCHES):
         parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(BENCHES)}")
@@ -401,4 +402,75 @@ def _plain_inserts(clients: int, seconds: float) -> float:
         return sum(pool.map(insert, range(clients))) / seconds
 
 
-BENCHES = {"tick": tick, "claims": claims, "offers": offers, "streams": streams, "api": api}
+# --- import -----------------------------------------------------------------------------------
+
+PLACES = (("+3317", "Europe/Paris"), ("+3491", "Europe/Madrid"), ("+3120", "Europe/Amsterdam"))
+OPEN_EVERY_DAY = ("DELETE FROM callbacks_callinghours", "DELETE FROM callbacks_holiday")
+FLOOR_TABLE = "CREATE TABLE bench_floor (LIKE callbacks_callback INCLUDING ALL)"
+
+
+def imported(data: Path, asked: argparse.Namespace) -> list[Row]:
+    """A file of callbacks, every rule checked, by the command; beside it the same rows by COPY."""
+    file = data / "import.csv"
+    _write_rows(file, asked.rows)
+    _execute(ASLEEP, AWAY, *OPEN_EVERY_DAY, "ANALYZE")
+    seconds, memory, said = _command(["import_callbacks", str(file), "--consent", "--json"])
+    made = json.loads(said)["good"]
+    with _plain() as plain:
+        plain.execute(FLOOR_TABLE)
+        rows = b"".join(_copied_out(plain))
+        started = time.perf_counter()
+        with plain.cursor().copy("COPY bench_floor FROM STDIN") as copy:
+            copy.write(rows)
+        floor = time.perf_counter() - started
+        plain.execute("DROP TABLE bench_floor")
+    what = f"import of {made:,} callbacks, every rule checked (floor: the rows alone, by COPY)"
+    is_met = seconds * 100_000 / asked.rows <= 60
+    return [
+        Row(what, f"{seconds:.1f} s", f"{floor:.1f} s", f"{seconds / floor:.0f} ×", "≤ 60 s per 100,000", is_met),
+        Row("  memory of the process", f"{memory:.0f} MB", goal="≤ 200 MB", is_met=memory <= 200),
+        Row("  rejected", str(asked.rows - made), goal="0", is_met=made == asked.rows),
+    ]  # fmt: skip
+
+
+def _write_rows(file: Path, count: int) -> None:
+    """Callbacks of the next three weeks, each to a number of its own, within its calling hours."""
+    from datetime import UTC, datetime, timedelta
+
+    from callbacks.models import Queue
+
+    queue = Queue.objects.active().order_by("name")[0]
+    today = datetime.now(UTC)
+    with file.open("w") as out:
+        out.write("phone,date,time,time zone,name,queue,reason\n")
+        for place in range(count):
+            prefix, zone = PLACES[place % 3]
+            number = f"{prefix}{2_000_000 + place}"
+            day = today + timedelta(days=2 + place % 21)
+            at = f"{9 + place % 8:02}:{place % 60:02}"
+            row = f"{number},{day:%Y-%m-%d},{at},{zone},Name {place},{queue},Router does not start"
+            out.write(f"{row}\n")
+
+
+def _command(arguments: list[str]) -> tuple[float, float, str]:
+    """How long a command took (seconds), how much memory it had at most (MB), and what it said."""
+    started = time.perf_counter()
+    command = [sys.executable, "manage.py", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = process.stdout.read()
+        _, _, used = os.wait4(process.pid, 0)
+        process.returncode = 0
+    return time.perf_counter() - started, used.ru_maxrss / 1024, said
+
+
+def _copied_out(plain: Any) -> list[bytes]:
+    imported = "SELECT * FROM callbacks_callback WHERE reason = 'Router does not start'"
+    with plain.cursor().copy(f"COPY ({imported}) TO STDOUT") as copy:
+        return [bytes(block) for block in copy]
+
+
+BENCHES = {
+    "tick": tick, "claims": claims, "offers": offers, "streams": streams, "api": api,
+    "import": imported,
+}  # fmt: skip

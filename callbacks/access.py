@@ -11,6 +11,7 @@ for them: ``readable`` leaves it out, and a door answers 404.
 | Task > Manage    | of callbacks that they may edit; their own   | of their queues | yes   |
 | revive           |                                              | of their queues | yes   |
 | contact lists    |                                              | yes             | yes   |
+| imports          |                                              | their own       | yes   |
 
 A program may do what its scopes say, in its queues: ``callback:read`` to read, ``callback:write`` to
 create and edit, ``task:manage`` to convert. It overrides no lock.
@@ -29,7 +30,17 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from callbacks.errors import NotAllowed
 from callbacks.lifecycle import Status
-from callbacks.models import Agent, ApiClient, Callback, HistoryEvent, Queue, Role, Task, User
+from callbacks.models import (
+    Agent,
+    ApiClient,
+    Callback,
+    CallbackImport,
+    HistoryEvent,
+    Queue,
+    Role,
+    Task,
+    User,
+)
 from callbacks.models.callback import CallbackQuerySet
 from callbacks.models.program import Scope
 
@@ -233,6 +244,18 @@ def expired(by: Actor) -> CallbackQuerySet:
 def may_manage_lists(by: Actor) -> bool:
     """Whether the actor may mark numbers, and reset or recycle contact lists (rules §2.9)."""
     return by.is_supervisor
+
+
+def may_import(by: Actor) -> bool:
+    """Whether the actor may bring in files of callbacks, into the queues in which they may schedule."""
+    return by.is_supervisor
+
+
+def imports_of(by: Actor) -> QuerySet[CallbackImport]:
+    """The imports that exist for this actor: a file of numbers is nobody else's, but an admin's."""
+    if by.is_admin:
+        return CallbackImport.objects.all()
+    return CallbackImport.objects.filter(created_by=by.id if may_import(by) else None)
 
 
 def tasks_of(by: Actor) -> QuerySet[Task]:

@@ -15,7 +15,7 @@ from callbacks.access import Actor
 from callbacks.lifecycle import Status
 from callbacks.models import Callback, HistoryEvent, OutboxMessage
 from callbacks.models.callback import Hold
-from callbacks.models.compiled import insert
+from callbacks.models.compiled import insert, insert_all
 
 What = HistoryEvent.What
 Action = OutboxMessage.Action
@@ -154,8 +154,8 @@ class Entry:
 def record_all(entries: Sequence[Entry], *, by: Actor, at: datetime) -> None:
     """Write down many changes, as ``record`` does one. Two statements however many they are."""
     events = [_event(entry, by, at) for entry in entries]
-    HistoryEvent.objects.bulk_create(events)
-    OutboxMessage.objects.bulk_create(
+    insert_all(events)
+    insert_all(
         OutboxMessage(callback=entry.callback, event=event, action=entry.action, created_at=at)
         for entry, event in zip(entries, events, strict=True)
         if entry.action is not None

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from callbacks import calls, clock, programs, webhooks
+from callbacks import calls, clock, imports, programs, webhooks
 
 
 @shared_task
@@ -34,9 +34,17 @@ def watch_for_webhooks() -> None:
 
 
 @shared_task
+def go_on_with_imports() -> None:
+    """Imports that are under way and that nobody is at go on where they stopped."""
+    if imports.go_on():
+        go_on_with_imports.apply_async(expires=10)
+
+
+@shared_task
 def forget() -> None:
-    """What was delivered a month ago, answered a day ago, or let in an hour ago, is forgotten."""
+    """What was delivered a month ago, imported or answered a day ago, or let in an hour ago, is forgotten."""
     at = timezone.now()
     webhooks.prune(at)
     programs.forget_old_answers(at)
     programs.forget_old_tokens(at)
+    imports.prune(at)

@@ -37,6 +37,11 @@ app.conf.beat_schedule = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
+    "imports go on": {
+        "task": "callbacks.tasks.go_on_with_imports",
+        "schedule": 1.0,
+        "options": {"expires": 2},
+    },
     "what nobody can ask for any more is forgotten": {
         "task": "callbacks.tasks.forget",
         "schedule": 3600.0,

@@ -35,6 +35,7 @@ SCREENS = (
     ("Tasks", "tasks", "list-checks", {Role.AGENT, Role.SUPERVISOR}),
     ("Expired", "expired", "alarm-clock-off", {Role.SUPERVISOR, Role.ADMIN}),
     ("Contact lists", "contact-lists", "phone-off", {Role.SUPERVISOR, Role.ADMIN}),
+    ("Import", "imports", "file-up", {Role.SUPERVISOR, Role.ADMIN}),
     ("Webhooks", "webhooks", "webhook", {Role.ADMIN}),
     ("Admin", "admin:index", "settings", {Role.ADMIN}),
 )

@@ -11,6 +11,7 @@ from dashboard.api import tokens
 from dashboard.api.api import api
 from dashboard.calendar import views as calendar
 from dashboard.callback import views as callback
+from dashboard.imports import views as imports
 from dashboard.schedule import views as schedule
 from dashboard.supervisor import contact_lists, expired
 from dashboard.tasks import views as tasks
@@ -35,6 +36,7 @@ urlpatterns = [
     path("time-zones", schedule.time_zones, name="time-zones"),
     # Callbacks
     path("callbacks", callback.index, name="callbacks"),
+    path("callbacks.csv", callback.export, name="callbacks-csv"),
     path("callbacks/<uuid:key>", callback.page, name="callback"),
     path("callbacks/<uuid:key>/change", callback.change, name="callback-change"),
     path(
@@ -64,6 +66,11 @@ urlpatterns = [
         contact_lists.recycling,
         name="contact-list-recycle",
     ),
+    path("import", imports.index, name="imports"),
+    path("import/<uuid:key>", imports.page, name="import"),
+    path("import/<uuid:key>/start", imports.start, name="import-start"),
+    path("import/<uuid:key>/cancel", imports.cancel, name="import-cancel"),
+    path("import/<uuid:key>/rejects.csv", imports.rejects, name="import-rejects"),
     # Webhooks
     path("webhooks", webhooks.index, name="webhooks"),
     path("webhooks/<uuid:key>", webhooks.page, name="webhook"),

@@ -2,6 +2,7 @@
 
 from callbacks.models.attempt import Attempt
 from callbacks.models.callback import Callback
+from callbacks.models.callback_import import CallbackImport, ImportReject, RehearsedPromise
 from callbacks.models.contact_list import ContactList, ContactListEntry
 from callbacks.models.heartbeat import Heartbeat
 from callbacks.models.history import HistoryEvent
@@ -33,12 +34,14 @@ __all__ = [
     "Attendance",
     "CalendarFeed",
     "Callback",
+    "CallbackImport",
     "CallingHours",
     "ContactList",
     "ContactListEntry",
     "Heartbeat",
     "HistoryEvent",
     "Holiday",
+    "ImportReject",
     "KeptAnswer",
     "Offer",
     "OutboxMessage",
@@ -46,6 +49,7 @@ __all__ = [
     "Pace",
     "Presence",
     "Queue",
+    "RehearsedPromise",
     "Role",
     "Scope",
     "ServiceLevel",

@@ -7,13 +7,25 @@ it. The definition stays a queryset; nothing is written twice.
 import inspect
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
-from django.db import connection
-from django.db.models import Field, Model, QuerySet
+from django.db import connection, connections
+from django.db.models import (
+    BooleanField,
+    CharField,
+    DateField,
+    Field,
+    ForeignKey,
+    IntegerField,
+    Model,
+    QuerySet,
+    TimeField,
+    UUIDField,
+)
 
 SAMPLES: Mapping[type, Callable[[int], Any]] = {
     uuid.UUID: lambda n: uuid.UUID(int=0xC0FFEE << 96 | n),
@@ -95,20 +107,59 @@ def insert(row: Model) -> None:
 
     The same as ``save(force_insert=True)`` without signals, for a tenth of the price.
     """
-    sql, fields = _insertion(type(row))
-    values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields]
+    table, fields = _columns(type(row))
+    sql = f"INSERT INTO {table} VALUES ({', '.join('%s' for _ in fields)})"  # noqa: S608 (own names)
     with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(sql, _values(row, fields, connection))
     row._state.adding, row._state.db = False, "default"
 
 
+def insert_all(rows: Iterable[Model]) -> None:
+    """Insert many new rows of one table, as ``insert`` does one. One statement: a COPY.
+
+    Raises ``IntegrityError`` as an insert would, and then none of them is there.
+    """
+    waiting = list(rows)
+    if not waiting:
+        return
+    table, fields = _columns(type(waiting[0]))
+    here = connections[connection.alias]  # itself: the proxy looks it up at every touch
+    read = [_reader(field, here) for field in fields]
+    with (
+        here.wrap_database_errors,
+        here.cursor() as cursor,
+        cursor.copy(f"COPY {table} FROM STDIN") as copy,
+    ):
+        for row in waiting:
+            copy.write_row([value(row) for value in read])
+    for row in waiting:
+        row._state.adding, row._state.db = False, "default"
+
+
+def _reader(field: "Field[Any, Any]", here: Any) -> Callable[[Model], Any]:
+    """What COPY gets of a row: psycopg writes most values as they are, so Django need not look."""
+    is_stamped = getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
+    if isinstance(field, AS_THEY_ARE) and not is_stamped:
+        return attrgetter(str(field.attname))
+    return lambda row: field.get_db_prep_save(field.pre_save(row, add=True), here)
+
+
+AS_THEY_ARE = (
+    BooleanField, CharField, DateField, ForeignKey, IntegerField, TimeField, UUIDField,
+)  # fmt: skip
+"""Fields whose values in Python are those of the database; dates with times are dates, too."""
+
+
+def _values(row: Model, fields: "Sequence[Field[Any, Any]]", here: Any) -> list[Any]:
+    return [field.get_db_prep_save(field.pre_save(row, add=True), here) for field in fields]
+
+
 @cache
-def _insertion(model: type[Model]) -> "tuple[str, Sequence[Field[Any, Any]]]":
+def _columns(model: type[Model]) -> "tuple[str, Sequence[Field[Any, Any]]]":
+    """The table with its columns, as statements name them; those fields."""
     fields = [one for one in model._meta.concrete_fields if not _is_generated(one)]
     columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
-    places = ", ".join("%s" for _ in fields)
-    table = connection.ops.quote_name(model._meta.db_table)
-    return f"INSERT INTO {table} ({columns}) VALUES ({places})", fields  # noqa: S608 (own names)
+    return f"{connection.ops.quote_name(model._meta.db_table)} ({columns})", fields
 
 
 def _is_generated(field: "Field[Any, Any]") -> bool:

@@ -4,10 +4,8 @@ Columns: agent (user name), start, end, activity; a time without an offset needs
 column time_zone or for the whole file.
 """
 
-import contextlib
 import csv
 import io
-import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from typing import BinaryIO
 
 from callbacks.errors import CallbackError
 from callbacks.models import Shift
-from callbacks.rules import moments
+from callbacks.rules import moments, sheets
 from callbacks.rules.moments import quoted
 
 COLUMNS = ("agent", "start", "end", "activity")
@@ -25,10 +23,6 @@ LONGEST = timedelta(hours=24)
 ACTIVITIES = {str(value): value for value in Shift.Activity.values} | {
     str(label).lower(): value for value, label in Shift.Activity.choices
 }
-_MOMENT = re.compile(
-    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}(:?\d{2})?)?", re.ASCII
-)
-_NO_TEXT = "not UTF-8 text. Save the file as CSV in UTF-8."
 
 
 class ShiftsRefused(CallbackError):
@@ -85,19 +79,10 @@ def _records(
     above, first = _first_line(text)
     delimiter = ";" if ";" in first else ","
     header = _header(above, first, delimiter)
-    lines = csv.reader(text, delimiter=delimiter, strict=True)
-    while True:
-        line = above + lines.line_num + 1
-        try:
-            values = [value.strip() for value in next(lines)]
-        except StopIteration:
-            return
-        except csv.Error as broken:
-            problems.append(f"Line {line}: cannot be read as CSV ({broken}).")
-            continue
-        if not any(values):
-            continue
-        if wrong := _unreadable(values):
+    for line, values in sheets.records(text, delimiter, above):
+        if isinstance(values, str):
+            problems.append(f"Line {line}: {values}")
+        elif wrong := sheets.unreadable(values):
             yield line, wrong
         elif len(values) != len(header):
             yield line, f"has {len(values)} values instead of {len(header)}."
@@ -109,7 +94,7 @@ def _first_line(text: Iterator[str]) -> tuple[int, str]:
     """The first line with anything on it, and its number."""
     for number, line in enumerate(text, 1):
         if "\0" in line:
-            raise ShiftsRefused([f"The file is UTF-16, or {_NO_TEXT}"])
+            raise ShiftsRefused([f"The file is UTF-16, or {sheets.NO_TEXT}"])
         if line.strip():
             return number, line
     raise ShiftsRefused(["The file is empty."])
@@ -120,7 +105,7 @@ def _header(number: int, first: str, delimiter: str) -> list[str]:
         header = [name.strip().lower() for name in next(csv.reader([first], delimiter=delimiter))]
     except csv.Error as broken:
         raise ShiftsRefused([f"Line {number}: cannot be read as CSV ({broken})."]) from broken
-    if wrong := _unreadable(header):
+    if wrong := sheets.unreadable(header):
         raise ShiftsRefused([f"Line {number}: {wrong}"])
     missing = [name for name in COLUMNS if name not in header]
     unknown = [quoted(name) for name in header if name not in COLUMNS + OPTIONAL]
@@ -140,16 +125,6 @@ def _header(number: int, first: str, delimiter: str) -> list[str]:
     if problems:
         raise ShiftsRefused(problems)
     return header
-
-
-def _unreadable(values: list[str]) -> str:
-    """What makes a line no text; empty when it is one."""
-    text = "".join(values)
-    if "\0" in text:
-        return "has a NUL character in it. Type the line anew, or save the file as CSV in UTF-8."
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        return f"is {_NO_TEXT}"
-    return ""
 
 
 # --- a row ------------------------------------------------------------------------------------
@@ -182,7 +157,7 @@ def _instant(text: str, zone: str) -> datetime:
     """The moment (UTC). Raises ``ValueError`` with what to do about it (rules §2.3, §6.6)."""
     if zone and zone not in moments.ZONES:
         raise ValueError(_no_zone(zone))
-    given = _as_written(text)
+    given = moments.parse_moment(text)
     if given.year not in moments.YEARS:
         raise ValueError(f"the year {given.year} is out of reach.")
     if given.tzinfo is not None:
@@ -198,15 +173,6 @@ def _instant(text: str, zone: str) -> datetime:
         raise ValueError(f"{gap} Write {near}.") from gap
     except moments.Overlap as overlap:
         raise ValueError(f"{overlap} Write it with its offset.") from overlap
-
-
-def _as_written(text: str) -> datetime:
-    """Naive where no offset is given. A date alone is no time: nobody said midnight."""
-    written = text.upper()
-    with contextlib.suppress(ValueError):
-        if _MOMENT.fullmatch(written):
-            return datetime.fromisoformat(written)
-    raise ValueError(f"{quoted(text)} is no time, such as 2026-12-01T09:00Z or 2026-12-01 09:00.")
 
 
 def _no_zone(name: str) -> str:

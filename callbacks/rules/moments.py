@@ -4,6 +4,7 @@ A wall time is a promise: date, time and zone, and which of two where clocks go 
 follows from it by the zone data of the pinned ``tzdata`` package, and by no other.
 """
 
+import contextlib
 import re
 import unicodedata
 import zoneinfo
@@ -27,6 +28,9 @@ _SECOND = timedelta(seconds=1)
 _MINUTE = timedelta(minutes=1)
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _TIME = re.compile(r"([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?")
+_MOMENT = re.compile(
+    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}(:?\d{2})?)?", re.ASCII
+)
 _AS_PEOPLE_KNOW = {
     "EST5EDT": "America/New_York",
     "CST6CDT": "America/Chicago",
@@ -198,6 +202,20 @@ def parse_time(text: str) -> time:
         return time(hour, minute, second)
     except ValueError:
         raise UnreadableTime(f"There is no {text}: a day runs from 00:00 to 23:59.") from None
+
+
+def parse_moment(text: str) -> datetime:
+    """A date with its time as programs write them, naive where no offset is given.
+
+    A date alone is no time: nobody said midnight. Raises ``UnreadableTime``.
+    """
+    written = text.upper()
+    with contextlib.suppress(ValueError):
+        if _MOMENT.fullmatch(written):
+            return datetime.fromisoformat(written)
+    raise UnreadableTime(
+        f"{quoted(text)} is no time, such as 2026-12-01T09:00Z or 2026-12-01 09:00."
+    )
 
 
 def resolve(wall: WallTime) -> Moment:

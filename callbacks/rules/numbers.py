@@ -6,6 +6,7 @@ The extension is kept apart: two notations of one line are one key, whatever the
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cached_property
 
 import phonenumbers
 from babel import Locale
@@ -48,10 +49,26 @@ class PhoneNumber:
 
     e164: str
     extension: str
-    national: str
-    international: str
-    region: str
     warning: str = ""
+
+    @cached_property
+    def _parsed(self) -> phonenumbers.PhoneNumber:
+        return phonenumbers.parse(self.e164, None)
+
+    @cached_property
+    def national(self) -> str:
+        """As people in its country write it."""
+        return str(phonenumbers.format_number(self._parsed, PhoneNumberFormat.NATIONAL))
+
+    @cached_property
+    def international(self) -> str:
+        """As people abroad write it."""
+        return str(phonenumbers.format_number(self._parsed, PhoneNumberFormat.INTERNATIONAL))
+
+    @cached_property
+    def region(self) -> str:
+        """Its country; of a number that is not in use, the first with its country code."""
+        return _region(self._parsed)
 
 
 def parse(text: str, region: str | None) -> PhoneNumber:
@@ -61,19 +78,15 @@ def parse(text: str, region: str | None) -> PhoneNumber:
     satellite number.
     """
     typed = _cleaned(text)
-    number = _parsed(typed, region)
-    is_in_use = phonenumbers.is_valid_number(number)
+    number, kind = _parsed(typed, region)
+    is_in_use = kind != PhoneNumberType.UNKNOWN
     if not is_in_use:
         _refuse_emergency(typed, number, region)
         _refuse_impossible(number, typed)
-    _refuse_kind(number, typed)
-    bare = _bare(number)
+    _refuse_kind(number, kind, typed)
     return PhoneNumber(
-        e164=phonenumbers.format_number(bare, PhoneNumberFormat.E164),
+        e164=phonenumbers.format_number(_bare(number), PhoneNumberFormat.E164),
         extension=number.extension or "",
-        national=phonenumbers.format_number(bare, PhoneNumberFormat.NATIONAL),
-        international=phonenumbers.format_number(bare, PhoneNumberFormat.INTERNATIONAL),
-        region=_region(number),
         warning="" if is_in_use else _UNUSUAL,
     )
 
@@ -107,8 +120,8 @@ def _plain(character: str) -> str:
     return _DOTS.get(character) or _DASHES.get(character) or character
 
 
-def _parsed(typed: str, region: str | None) -> phonenumbers.PhoneNumber:
-    """The likeliest reading: a number in use at home, else one in use abroad, else any."""
+def _parsed(typed: str, region: str | None) -> tuple[phonenumbers.PhoneNumber, int]:
+    """The likeliest reading: a number in use at home, else one in use abroad, else any; its kind."""
     try:
         number = phonenumbers.parse(typed, region)
     except NumberParseException as failed:
@@ -116,12 +129,13 @@ def _parsed(typed: str, region: str | None) -> phonenumbers.PhoneNumber:
             return international
         _refuse_emergency(typed, None, region)
         raise NumberRefused(_why_unreadable(failed, typed)) from None
-    if phonenumbers.is_valid_number(number):
-        return number
-    return _as_international(typed) or number
+    kind = phonenumbers.number_type(number)
+    if kind != PhoneNumberType.UNKNOWN:
+        return number, kind
+    return _as_international(typed) or (number, kind)
 
 
-def _as_international(typed: str) -> phonenumbers.PhoneNumber | None:
+def _as_international(typed: str) -> tuple[phonenumbers.PhoneNumber, int] | None:
     """Digits that form a full international number, typed without the ``+``."""
     if not typed[0].isdigit():
         return None
@@ -129,7 +143,8 @@ def _as_international(typed: str) -> phonenumbers.PhoneNumber | None:
         number = phonenumbers.parse(f"+{typed}", None)
     except NumberParseException:
         return None
-    return number if phonenumbers.is_valid_number(number) else None
+    kind = phonenumbers.number_type(number)
+    return (number, kind) if kind != PhoneNumberType.UNKNOWN else None
 
 
 def _why_unreadable(failed: NumberParseException, typed: str) -> str:
@@ -199,14 +214,14 @@ def _a_number_of(number: phonenumbers.PhoneNumber) -> str:
     return f"a phone number in {'the ' if _WITH_ARTICLE.match(name) else ''}{name}"
 
 
-def _refuse_kind(number: phonenumbers.PhoneNumber, typed: str) -> None:
+def _refuse_kind(number: phonenumbers.PhoneNumber, kind: int, typed: str) -> None:
     if number.country_code in SATELLITE:
         raise NumberRefused(
             "Satellite and global network numbers are not called back. Ask for another number."
         )
     # In North America all of 900 is premium-rate, also what is not given out yet.
     is_900 = number.country_code == 1 and str(number.national_number).startswith("900")
-    if is_900 or phonenumbers.number_type(number) == PhoneNumberType.PREMIUM_RATE:
+    if is_900 or kind == PhoneNumberType.PREMIUM_RATE:
         raise NumberRefused(
             f"{quoted(typed)} is a premium-rate number, which is never called back. Ask for another."
         )
@@ -214,6 +229,8 @@ def _refuse_kind(number: phonenumbers.PhoneNumber, typed: str) -> None:
 
 def _bare(number: phonenumbers.PhoneNumber) -> phonenumbers.PhoneNumber:
     """The number without its extension."""
+    if number.extension is None:
+        return number
     bare = phonenumbers.PhoneNumber()
     bare.merge_from(number)
     bare.extension = None

@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 from callbacks import journal
 from callbacks.access import Actor
 from callbacks.errors import Refused
-from callbacks.models import Callback
+from callbacks.models.compiled import insert_all
 from callbacks.scheduling import facts
 from callbacks.scheduling.examination import Examination
 from callbacks.scheduling.examining import examine_alone, examine_promise, keys_of
@@ -94,7 +94,7 @@ def _schedule_together(
         for found, answer in zip(founds, answers, strict=True)
         if isinstance(answer, Scheduled) and answer.is_new
     ]
-    Callback.objects.bulk_create(answer.callback for _, answer in made)
+    insert_all(answer.callback for _, answer in made)
     entries = [first_entry(found, answer, by=by, ask=ask) for found, answer in made]
     journal.record_all(entries, by=by, at=at)
     return answers

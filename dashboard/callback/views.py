@@ -1,5 +1,6 @@
 """The page of one callback with its actions, the list of all, and the search."""
 
+import logging
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.db.models import Q, QuerySet
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -22,9 +23,11 @@ from callbacks.rules import numbers
 from callbacks.rules.routing import Decision
 from callbacks.scheduling.changing import number_as_typed, time_as_typed
 from callbacks.scheduling.ownership import able_owners
+from dashboard.callback.exporting import AT_MOST, as_csv
 from dashboard.callback.listing import Listing
 from dashboard.callback.tables import CallbackTable
 from dashboard.entrance import PEOPLE, Request, admits
+from dashboard.exporting import as_download
 from dashboard.rows import Row, rows
 from dashboard.schedule.forms import ChangeForm
 from dashboard.schedule.preview import Preview
@@ -33,6 +36,7 @@ from dashboard.schedule.views import suggestion_taken
 from dashboard.visible import visible
 
 FOUND_AT_MOST = 25
+log = logging.getLogger(__name__)
 
 
 @require_safe
@@ -373,8 +377,18 @@ def index(request: Request) -> HttpResponse:
     at = timezone.now()
     listing = Listing.asked_for(request.GET, request.actor, at)
     table = CallbackTable(rows(listing.callbacks, request, at), order_by=listing.sort)
-    context = {"listing": listing, "table": table}
+    context = {"listing": listing, "table": table, "at_most": AT_MOST[request.actor.role]}
     return render(request, "callback/index.html", context)
+
+
+@require_safe
+@admits(*PEOPLE)
+def export(request: Request) -> StreamingHttpResponse:
+    """All callbacks that the filter shows, as a file; the log says who took what away."""
+    at = timezone.now()
+    listing = Listing.asked_for(request.GET, request.actor, at)
+    log.info("%s exports the list %s", request.actor.id, listing.address())
+    return as_download(f"callbacks-{at:%Y-%m-%d}.csv", as_csv(listing))
 
 
 @require_http_methods(["GET", "POST"])

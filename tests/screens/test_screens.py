@@ -95,7 +95,7 @@ def addresses(callback: Callback) -> list[tuple[str, str]]:
     """Every address of one callback, with every method that it takes."""
     found = []
     for route, _ in routes(get_resolver().url_patterns):
-        if "<uuid:key>" in route and not route.startswith("supervisor/"):
+        if "<uuid:key>" in route and not route.startswith(("supervisor/", "import/", "webhooks/")):
             address = "/" + route.replace("<uuid:key>", str(callback.pk))
             found += [("get", address), ("post", address)]
     return found

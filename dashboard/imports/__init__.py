@@ -1,0 +1,1 @@
+"""Files of callbacks: uploaded, their columns chosen, checked, imported."""
