@@ -16,7 +16,7 @@
       strip.setAttribute("role", "toolbar");
       const there = usable(strip);
       const focused = there.find((button) => button === document.activeElement);
-      stopAt(strip, focused ?? there.find((button) => button.ariaCurrent) ?? there[0]);
+      stopAt(strip, focused ?? there.find((button) => button.matches("[aria-current]")) ?? there[0]);
     });
     document.querySelectorAll("[data-stays-open]").forEach((details) => { details.open = isOpen; });
   };
@@ -58,7 +58,8 @@
   // What is pointed at or focused is told beneath the strip; else what is chosen.
   const tell = (strip, button) => {
     const says = strip.parentElement.querySelector("[data-strip-says]");
-    says.textContent = (button ?? strip.querySelector("[aria-current]"))?.title ?? "";
+    const told = button ?? strip.querySelector("[aria-current]");
+    says.textContent = told?.getAttribute("aria-label") ?? "";
   };
   const look = (event) => {
     const strip = event.target.closest?.("[data-strip]");

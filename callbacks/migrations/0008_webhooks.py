@@ -28,6 +28,17 @@ CREATE FUNCTION ringback_event_type(what text) RETURNS text LANGUAGE sql IMMUTAB
         WHEN what = 'cancelled' THEN 'callback.cancelled'
     END
 $$;
+-- A program that is switched off is told nothing, one limited to queues of these alone.
+CREATE FUNCTION ringback_may_see(program uuid, told uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM callbacks_apiclient WHERE id = program AND is_active) AND (
+        NOT EXISTS (SELECT FROM callbacks_apiclient_queues WHERE apiclient_id = program)
+        OR EXISTS (
+            SELECT FROM callbacks_apiclient_queues AS mine
+            JOIN callbacks_callback AS one ON one.queue_id = mine.queue_id
+            WHERE mine.apiclient_id = program AND one.id = told
+        )
+    )
+$$;
 CREATE FUNCTION ringback_tell_webhooks() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     told text := ringback_event_type(NEW.what);
@@ -40,6 +51,7 @@ BEGIN
     SELECT id, NEW.callback_id, NEW.id, told, NEW.at, 'waiting', 0, NEW.at,
         NEW.at + interval '24 hours', '', '', ''
     FROM callbacks_webhook WHERE is_active AND told = ANY (events)
+        AND (client_id IS NULL OR ringback_may_see(client_id, NEW.callback_id))
     FOR KEY SHARE;
     RETURN NULL;
 END $$;
@@ -50,6 +62,7 @@ CREATE TRIGGER history_is_told_to_webhooks AFTER INSERT ON callbacks_historyeven
 NO_FAN_OUT = """
 DROP TRIGGER history_is_told_to_webhooks ON callbacks_historyevent;
 DROP FUNCTION ringback_tell_webhooks();
+DROP FUNCTION ringback_may_see(uuid, uuid);
 DROP FUNCTION ringback_event_type(text);
 """
 
@@ -102,7 +115,15 @@ class Migration(migrations.Migration):
                 ("previous_secret_until", models.DateTimeField(null=True)),
                 ("is_active", models.BooleanField(default=True)),
                 ("disabled_reason", models.CharField(blank=True, max_length=200)),
-                ("client_id", models.CharField(blank=True, max_length=100)),
+                (
+                    "client",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="callbacks.apiclient",
+                    ),
+                ),
                 ("created_by_name", models.CharField(max_length=150)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("told_since", models.DateTimeField(default=django.utils.timezone.now)),
@@ -188,7 +209,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="webhook",
             constraint=models.UniqueConstraint(
-                fields=("url", "client_id"), name="webhook_address_once"
+                fields=("url", "client"), nulls_distinct=False, name="webhook_address_once"
             ),
         ),
         migrations.AddConstraint(

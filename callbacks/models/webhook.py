@@ -11,6 +11,7 @@ from django.utils import timezone
 from callbacks.models.callback import Callback
 from callbacks.models.encrypted import EncryptedTextField
 from callbacks.models.keys import Keyed
+from callbacks.models.program import ApiClient
 
 FAILING_AFTER = timedelta(hours=24)
 """So long without a success, and a webhook is shown red."""
@@ -39,8 +40,8 @@ class WebhookQuerySet(models.QuerySet["Webhook"]):
     """Questions about webhooks."""
 
     def active(self) -> Self:
-        """Those that are told anything."""
-        return self.filter(is_active=True)
+        """Those that are told anything: a program that was switched off is not."""
+        return self.filter(Q(client__isnull=True) | Q(client__is_active=True), is_active=True)
 
     def awake(self, at: datetime) -> Self:
         """Active ones that are not left alone for a while because they failed."""
@@ -60,8 +61,9 @@ class Webhook(Keyed):
 
     is_active = models.BooleanField(default=True)
     disabled_reason = models.CharField(max_length=200, blank=True)
-    client_id = models.CharField(max_length=100, blank=True)
-    """The program that made it, and may manage it; empty where a person did."""
+    client = models.ForeignKey(ApiClient, null=True, on_delete=models.CASCADE, related_name="+")
+    """The program that made it and may manage it, and whose queues limit what is told; of a person's
+    webhook there is none."""
     created_by_name = models.CharField(max_length=150)
     created_at = models.DateTimeField(default=timezone.now)
     told_since = models.DateTimeField(default=timezone.now)
@@ -79,7 +81,9 @@ class Webhook(Keyed):
     class Meta:
         ordering = ["name", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["url", "client_id"], name="webhook_address_once"),
+            models.UniqueConstraint(
+                fields=["url", "client"], nulls_distinct=False, name="webhook_address_once"
+            ),
             models.CheckConstraint(
                 condition=Q(events__len__gte=1) & Q(events__contained_by=sorted(EventType.values)),
                 name="webhook_events_known",

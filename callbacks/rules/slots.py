@@ -119,7 +119,7 @@ class OwnerPlan:
     def absence_at(self, call: Stretch) -> str:
         """What their schedule shows instead of calls during one; empty where nothing does."""
         for starts, ends, activity in self.facts.absences:
-            if not Stretch(starts, ends).within(call).is_empty:
+            if starts < call.ends_at and call.starts_at < ends:
                 return activity
         return ""
 
@@ -187,7 +187,7 @@ class Book:
 
     def _reasons(self, start: datetime, taken: int) -> Iterator[Reason]:
         if limits.is_past(start, self.at):
-            yield Reason("time.past", "It has passed.", closes=True)
+            yield Reason("time.past", "Its start has passed.", closes=True)
             return
         yield from self._beyond_limits(start)
         yield from self._of_calling_hours(start)

@@ -62,6 +62,9 @@ def slots(
     sheet = facts.of_queue(queue_id, owner_id, by.id, at)
     if sheet is None or not access.may_know_queue(by, queue_id, is_member=sheet.is_member):
         raise Refused([Problem("invalid.value", "queue", "Choose one of your queues.")])
+    if not sheet.terms.is_active:
+        said = f"{sheet.terms.name} takes no new callbacks. Choose another queue."
+        raise Refused([Problem("invalid.value", "queue", said)])
     if owner_id and not access.agents_known(by).filter(pk=owner_id).exists():
         raise Refused([Problem("invalid.value", "owner", "There is no such agent.")])
     half_hours = list(tile(Stretch(starts_at, ends_at), zone))

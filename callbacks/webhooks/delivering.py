@@ -16,7 +16,7 @@ delivery, however many wait.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -29,6 +29,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from callbacks import outbound
+from callbacks.access import Actor
 from callbacks.models import Webhook, WebhookDelivery
 from callbacks.models.encrypted import Unreadable
 from callbacks.outbound import Answer
@@ -52,6 +53,7 @@ RESTS_AFTER = 5
 """So many failures in a row, and the whole webhook is left alone for a while."""
 LONGEST_REST = timedelta(minutes=10)
 NOTHING_ARRIVED = "Nothing has arrived at this address for 24 hours."
+HIDDEN = "The program may not see the queue that this callback is in."
 GONE = 410
 State = WebhookDelivery.State
 Clock = Callable[[], datetime]
@@ -123,6 +125,7 @@ class _Sweep:
         now = self.now()
         taken = [one.pk for one in self.under_way.values()]
         first = list(_first_in_line(webhook, now).exclude(pk__in=taken)[:at_most])
+        first = withhold(first, webhook, now)
         render(first)
         for delivery in first:
             delivery.webhook = webhook
@@ -134,7 +137,7 @@ def _with_something_due(now: datetime) -> Any:
     due = WebhookDelivery.objects.filter(
         webhook=OuterRef("pk"), state=State.WAITING, next_attempt_at__lte=now
     )
-    return Webhook.objects.awake(now).filter(Exists(due))
+    return Webhook.objects.awake(now).select_related("client").filter(Exists(due))
 
 
 def _first_in_line(webhook: Webhook, now: datetime) -> Any:
@@ -143,6 +146,26 @@ def _first_in_line(webhook: Webhook, now: datetime) -> Any:
     before = waiting.filter(callback=OuterRef("callback"), pk__lt=OuterRef("pk"))
     due = waiting.filter(~Exists(before), next_attempt_at__lte=now)
     return due.select_related(*SHOWN).order_by("next_attempt_at", "pk")
+
+
+def withhold(
+    deliveries: Sequence[WebhookDelivery], webhook: Webhook, at: datetime
+) -> list[WebhookDelivery]:
+    """Discard what the program may not see, or not any more; the rest. A statement for a program.
+
+    What a callback's change tells is kept from others' programs when it is noted. This is for what
+    time makes happen, and for callbacks that were moved to another queue since.
+    """
+    if webhook.client is None:
+        return list(deliveries)
+    queues = webhook.client.queues.values_list("pk", flat=True)
+    program = Actor.program(webhook.client, webhook.client.scopes, queues)
+    seen = [d for d in deliveries if d.callback is None or program.has_queue(d.callback.queue_id)]
+    hidden = WebhookDelivery.objects.filter(
+        pk__in={d.pk for d in deliveries} - {d.pk for d in seen}
+    )
+    hidden.filter(state=State.WAITING).update(state=State.DISCARDED, settled_at=at, error=HIDDEN)
+    return seen
 
 
 def _request(delivery: WebhookDelivery, now: datetime) -> tuple[Callable[[], Answer]]:

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from callbacks.errors import Problem, Refused
-from callbacks.models import Webhook, WebhookDelivery
+from callbacks.models import ApiClient, Webhook, WebhookDelivery
 from callbacks.models.encrypted import Sealed
 from callbacks.models.keys import new_key
 from callbacks.models.webhook import TEST, EventType
@@ -24,10 +24,10 @@ NAME = 100
 PAUSED = "Paused by {}."
 
 
-def subscriptions(client_id: str | None = None) -> QuerySet[Webhook]:
+def subscriptions(client: ApiClient | None = None) -> QuerySet[Webhook]:
     """All webhooks, or those that this program made."""
     everything = Webhook.objects.all()
-    return everything if client_id is None else everything.filter(client_id=client_id)
+    return everything.filter(client=client) if client else everything
 
 
 def subscribe(
@@ -37,7 +37,7 @@ def subscribe(
     name: str,
     by_name: str,
     at: datetime,
-    client_id: str = "",
+    client: ApiClient | None = None,
 ) -> tuple[Webhook, str]:
     """Add a webhook; with it comes its secret, which is never told again.
 
@@ -53,7 +53,7 @@ def subscribe(
         events=sorted(wanted),
         secret=Sealed.of(secret),
         created_by_name=by_name,
-        client_id=client_id,
+        client=client,
         created_at=at,
         told_since=at,
     )

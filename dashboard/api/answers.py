@@ -5,7 +5,7 @@ Lists go on after the last row of the page before, whatever was inserted meanwhi
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -30,24 +30,35 @@ def as_json(
 
 @dataclass(frozen=True)
 class Order(Generic[Row]):
-    """How a list is sorted: two columns of which the second is unique, both ascending."""
+    """How a list is sorted: by two columns, or attributes, of which the second is unique, both ascending."""
 
     first: str
     second: str
     read: Callable[[str, str], tuple[Any, Any]]
     """From the texts of a cursor to values; raises ``ValueError`` for what no cursor says."""
 
+    def values_of(self, row: Any) -> tuple[Any, Any]:
+        """What the row is sorted by."""
+        return _value(row, self.first), _value(row, self.second)
+
+    def meant(self, cursor: str) -> tuple[Any, Any]:
+        """What the row is sorted by after which to go on; raises ``Misread``."""
+        try:
+            return self.read(*_opened(cursor))
+        except (ValueError, OverflowError, binascii.Error):
+            said = "Send the nextCursor of the page before, unchanged, or no cursor."
+            raise Misread([Problem("invalid.value", "cursor", said)]) from None
+
     def after(self, cursor: str) -> Q:
         """The rows after the one that the cursor stands for."""
-        first, second = self.read(*_opened(cursor))
+        first, second = self.meant(cursor)
         return Q(**{f"{self.first}__gt": first}) | Q(
             **{self.first: first, f"{self.second}__gt": second}
         )
 
     def cursor_of(self, row: Any) -> str:
         """The cursor for what comes after this row."""
-        places = (self.first, self.second)
-        written = "\n".join(_text(_value(row, place)) for place in places)
+        written = "\n".join(map(_text, self.values_of(row)))
         return base64.urlsafe_b64encode(written.encode()).decode().rstrip("=")
 
 
@@ -61,27 +72,44 @@ def page(
 ) -> dict[str, Any]:
     """One page of a list with its frame. Two statements.
 
-    Raises ``Refused`` for a cursor that was not ours.
+    Raises ``Misread`` for a cursor that was not ours.
     """
     total = rows.order_by().count()
-    found = rows.filter(_after(order, cursor)) if cursor else rows
+    found = rows.filter(order.after(cursor)) if cursor else rows
     taken = list(found.order_by(order.first, order.second)[: size + 1])
-    is_more = len(taken) > size
+    return _framed(taken, order, portray, size, total)
+
+
+def page_of(
+    values: Iterable[Any],
+    order: Order[Any],
+    portray: Callable[[Any], Mapping[str, Any]],
+    *,
+    size: int,
+    cursor: str | None,
+) -> dict[str, Any]:
+    """The same of values that were worked out."""
+    everything = sorted(values, key=order.values_of)
+    start = order.meant(cursor) if cursor else None
+    after = [one for one in everything if start is None or order.values_of(one) > start]
+    return _framed(after[: size + 1], order, portray, size, len(everything))
+
+
+def _framed(
+    taken: Sequence[Any],
+    order: Order[Any],
+    portray: Callable[[Any], Mapping[str, Any]],
+    size: int,
+    total: int,
+) -> dict[str, Any]:
+    """One more than fits in tells that there is another page."""
     shown = taken[:size]
     return {
         "entities": [portray(row) for row in shown],
         "pageSize": size,
         "total": total,
-        "nextCursor": order.cursor_of(shown[-1]) if is_more else None,
+        "nextCursor": order.cursor_of(shown[-1]) if len(taken) > size else None,
     }
-
-
-def _after(order: Order[Any], cursor: str) -> Q:
-    try:
-        return order.after(cursor)
-    except (ValueError, OverflowError, binascii.Error):
-        said = "Send the nextCursor of the page before, unchanged, or no cursor."
-        raise Misread([Problem("invalid.value", "cursor", said)]) from None
 
 
 def _opened(cursor: str) -> tuple[str, str]:

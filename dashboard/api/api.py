@@ -3,13 +3,13 @@
 from typing import Any
 
 import orjson
+from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest, HttpResponse
 from ninja.errors import HttpError, ValidationError
 from ninja.parser import Parser
 
 from callbacks.errors import CallbackError
-from callbacks.models import Callback
-from dashboard.api import callbacks, errors, moments, reference
+from dashboard.api import availability, callbacks, errors, moments, reference, webhooks
 from dashboard.api.documents import Api, as_page, documentation
 from dashboard.api.errors import ApiError
 from dashboard.api.reading import problems_of
@@ -47,13 +47,13 @@ api = Api(
     docs_decorator=as_page,
     parser=Json(),
 )
-for router in (callbacks.router, reference.router, moments.router):
-    api.add_router("", router)
+for door in (callbacks, availability, moments, reference, webhooks):
+    api.add_router("", door.router)
 
 
 @api.exception_handler(CallbackError)
 @api.exception_handler(ApiError)
-@api.exception_handler(Callback.DoesNotExist)
+@api.exception_handler(ObjectDoesNotExist)
 def refused(request: HttpRequest, error: Exception) -> HttpResponse:
     """What the domain or this door refuses."""
     refusal = errors.refusal_of(error)

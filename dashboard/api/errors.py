@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
+from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest, HttpResponse
 
 from callbacks.errors import (
@@ -35,6 +36,8 @@ NAMES: Mapping[str, str] = {
     "queue": "queueId",
     "take_ownership": "agentId",
     "agent": "agentId",
+    "owner": "agentId",
+    "interval": "to",
     "contact_name": "contact.name",
     "contact_time_zone": "contact.timeZone",
     "reason": "externalData.reason",
@@ -114,11 +117,12 @@ def refusal_of(error: Exception) -> Refusal | None:
     """What the domain's refusal is called here; ``None`` for what is none."""
     if isinstance(error, ApiError):
         return error.refusal
-    if isinstance(error, Callback.DoesNotExist):
+    if isinstance(error, ObjectDoesNotExist):
         return NOT_FOUND
     return _of_domain(error) if isinstance(error, CallbackError) else None
 
 
+CONFLICTS = {"callback.locked", "webhook.exists"}
 NOT_FOUND = Refusal(404, "not.found", "There is nothing here, or it is not yours to see.")
 
 
@@ -149,8 +153,8 @@ def of_problems(problems: Sequence[Problem]) -> Refusal:
     if len(twins) == len(problems) and twins:
         existing = twins[0].data.get("existing")
         return Refusal(409, "callback.exists", message, problems, existing)
-    if len(problems) == 1 and problems[0].code == "callback.locked":
-        return Refusal(409, "callback.locked", message, problems)
+    if len(problems) == 1 and problems[0].code in CONFLICTS:
+        return Refusal(409, problems[0].code, message, problems)
     first = next(one for one in problems if one.code != "callback.exists")
     return Refusal(400, first.code, message, problems)
 

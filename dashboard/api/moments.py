@@ -6,6 +6,7 @@ from django.http import HttpResponse
 from ninja import Query, Router, Schema
 from pydantic import ConfigDict, Field
 
+from callbacks.access import Actor
 from callbacks.errors import Problem
 from callbacks.models.program import Scope
 from callbacks.portrait import stamp
@@ -17,6 +18,7 @@ from dashboard.api.entrance import ApiRequest, OAuth2
 from dashboard.api.errors import Misread
 from dashboard.api.reading import refuse_strangers
 from dashboard.api.schemas import MomentOut
+from dashboard.api.wishes import Meant, zone_named
 
 router = Router(tags=["Moments"])
 
@@ -40,7 +42,7 @@ def moment(request: ApiRequest, said: Annotated[Wall, Query()]) -> HttpResponse:
     """One instant; two where clocks go back, the earlier first; none where they go forward, with
     the last minute before the gap and the first after it in ``nearest``."""
     refuse_strangers(request, said)
-    wall = _wall(said)
+    wall = _wall(said, request.actor)
     try:
         return as_json(_told("ok", [moments.resolve(wall)]))
     except moments.Overlap as twice:
@@ -52,23 +54,20 @@ def moment(request: ApiRequest, said: Annotated[Wall, Query()]) -> HttpResponse:
         raise Misread([Problem("time.invalid", "date", str(refused))]) from None
 
 
-def _wall(said: Wall) -> WallTime:
-    problems, day, clock = [], None, None
-    if said.timeZone not in moments.ZONES:
-        quoted = moments.quoted(said.timeZone, 64)
-        message = f"{quoted} is not a time zone. Send an IANA name, such as Europe/London."
-        problems.append(Problem("zone.unknown", "timeZone", message))
+def _wall(said: Wall, by: Actor) -> WallTime:
+    meant, day, clock = Meant(by, []), None, None
+    zone = zone_named(meant, "timeZone", said.timeZone)
     try:
         day = moments.parse_date(said.date)
     except moments.UnreadableDate as refused:
-        problems.append(Problem("time.invalid", "date", str(refused)))
+        meant.refuse("time.invalid", "date", str(refused))
     try:
         clock = moments.parse_time(said.time)
     except moments.UnreadableTime as refused:
-        problems.append(Problem("time.invalid", "time", str(refused)))
-    if problems or day is None or clock is None:
-        raise Misread(problems)
-    return WallTime(day, clock, said.timeZone)
+        meant.refuse("time.invalid", "time", str(refused))
+    if meant.problems or day is None or clock is None:
+        raise Misread(meant.problems)
+    return WallTime(day, clock, zone)
 
 
 def _told(kind: str, instants: list[Moment]) -> dict[str, Any]:

@@ -389,3 +389,110 @@ class ServiceLevelPage(Page):
     """Service levels by name."""
 
     entities: list[ServiceLevelOut]
+
+
+class ReasonOut(Schema):
+    """One thing that speaks against a half hour."""
+
+    code: str
+    message: str
+
+
+class SlotOut(Schema):
+    """A half hour of a queue."""
+
+    startTime: Moment
+    endTime: Moment
+    localTime: str = Field(
+        description="Its start, as clocks of the zone show it.",
+        examples=["2026-12-01T09:00:00-05:00"],
+    )
+    capacity: int | None = Field(description="Callbacks that fit in; null: any number.")
+    taken: int
+    remaining: int | None
+    status: Literal["free", "tight", "closed"]
+    reasons: list[ReasonOut] = Field(description="What speaks against it, where anything does.")
+
+
+class SlotPage(Page):
+    """Half hours, earliest first."""
+
+    entities: list[SlotOut]
+
+
+class FreeOut(Schema):
+    """A stretch of time."""
+
+    startTime: Moment
+    endTime: Moment
+
+
+class BusyOut(FreeOut):
+    """A stretch in which an agent cannot take one more callback."""
+
+    what: str = Field(description="callback, or the planned activity: meal, absent, …")
+
+
+class AvailabilityOut(Schema):
+    """An agent, at this moment and over the interval."""
+
+    agentId: str
+    name: str
+    presence: str
+    available: bool = Field(description="Whether a callback would be offered to them now.")
+    whyNot: str | None
+    isPlanned: bool = Field(
+        description="Whether a schedule is known for these days; without one, free says nothing."
+    )
+    free: list[FreeOut]
+    busy: list[BusyOut]
+
+
+class AvailabilityPage(Page):
+    """Agents by name."""
+
+    entities: list[AvailabilityOut]
+
+
+EVENTS = Literal[
+    "callback.created", "callback.changed", "callback.due", "callback.offered",
+    "callback.completed", "callback.expired", "callback.cancelled", "callback.overdue",
+    "callback.stuck", "callback.sla_breached",
+]  # fmt: skip
+
+
+class WebhookIn(Schema):
+    """Where to tell what."""
+
+    model_config = SENT
+    url: str = Field(
+        max_length=2000, description="https.", examples=["https://crm.example.com/ringback"]
+    )
+    events: list[EVENTS] = Field(min_length=1, max_length=20)
+    name: str | None = Field(None, max_length=LONGEST, description="As admins see it.")
+
+
+class WebhookOut(Schema):
+    """A subscription."""
+
+    id: str
+    name: str
+    url: str
+    events: list[EVENTS]
+    isActive: bool
+    disabledReason: str | None
+    createdAt: Moment
+    lastSuccessAt: Moment | None
+    failingSince: Moment | None
+
+
+class WebhookMade(WebhookOut):
+    """A new subscription, with what its deliveries are signed with."""
+
+    secret: str = Field(description="Told only now.")
+
+
+class WebhookPage(Page):
+    """Subscriptions by name."""
+
+    entities: list[WebhookOut]

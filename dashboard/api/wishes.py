@@ -229,6 +229,15 @@ def instant(meant: Meant, place: str, said: str) -> datetime | None:
         return None
 
 
+def zone_named(meant: Meant, place: str, said: str) -> str:
+    """The zone, as it was sent; what is none is told."""
+    if said not in moments.ZONES:
+        shown = moments.quoted(said, 64)
+        why = f"{shown} is not a time zone. Send an IANA name, such as Europe/London."
+        meant.refuse("zone.unknown", place, why)
+    return said
+
+
 def _naive(meant: Meant, moment: datetime) -> str:
     """What it would have meant, so that nobody has to guess which was meant."""
     agent = meant.agent or meant.by.agent

@@ -16,6 +16,7 @@ from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefre
 from callbacks.access import queues_for_creating
 from callbacks.errors import CallbackError, Problem, Refused
 from callbacks.models import Callback, Queue, Role
+from callbacks.portrait import portray
 from callbacks.rules import limits, moments, zones
 from callbacks.scheduling import Scheduled, examine, reschedule, schedule
 from dashboard.clocks import when
@@ -181,7 +182,8 @@ def _done(request: Request, callback: Callback, said: str) -> HttpResponse:
 def scheduled(request: Request, key: uuid.UUID) -> HttpResponse:
     """The confirmation inside a frame, where there is no list to go back to."""
     callback = visible(request, key)
-    return render(request, "schedule/scheduled.html", {"callback": callback, "embed": True})
+    context = {"callback": callback, "portrait": portray(callback), "embed": True}
+    return render(request, "schedule/scheduled.html", context)
 
 
 def _show(

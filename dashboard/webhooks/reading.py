@@ -73,7 +73,7 @@ def _trying(webhook: Webhook, at: datetime) -> str:
 
 def secret_stamp(webhook: Webhook) -> str:
     """Which secret it is, without telling it: another one, another stamp."""
-    return webhook.secret.token[-16:]
+    return str(webhook.secret.token)[-16:]
 
 
 @dataclass(frozen=True)

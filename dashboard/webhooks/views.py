@@ -27,7 +27,7 @@ def index(request: Request) -> HttpResponse:
     """All webhooks, and the form that adds one."""
     if request.method != "POST":
         return _index(request, {"events": EventType.values})
-    fields = {
+    fields: dict[str, Any] = {
         "name": request.POST.get("name", ""),
         "url": request.POST.get("url", ""),
         "events": request.POST.getlist("events"),

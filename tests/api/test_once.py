@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection
 
 from callbacks.models import Callback, KeptAnswer
-from tests.api.conftest import Program, program
+from tests.api.conftest import Program, let_pass, program
 from tests.api.payloads import codes, payload
 from tests.cast import NOW, Cast, fresh_number
 
@@ -175,7 +174,7 @@ class TestPace:
         for answer in refused:
             assert answer.json()["code"] == "too.many.requests"
             assert int(answer.headers["Retry-After"]) >= 1
-        _pass(seconds=int(refused[-1].headers["Retry-After"]))
+        let_pass(seconds=int(refused[-1].headers["Retry-After"]))
         assert slow.get("/queues").status_code == 200
 
     def test_waiting_as_told_always_suffices_and_rests_the_whole_burst(self, cast: Cast) -> None:
@@ -183,9 +182,9 @@ class TestPace:
         for _ in range(3):
             while (answer := slow.get("/queues")).status_code == 200:
                 pass
-            _pass(seconds=int(answer.headers["Retry-After"]))
+            let_pass(seconds=int(answer.headers["Retry-After"]))
             assert slow.get("/queues").status_code == 200
-        _pass(seconds=60)
+        let_pass(seconds=60)
         answers = [slow.get("/queues").status_code for _ in range(4)]
         assert answers == [200, 200, 200, 429]
 
@@ -208,11 +207,3 @@ class TestPace:
             statuses.add(answer.status_code)
         assert statuses == {401, 429}
         assert int(answer.headers["Retry-After"]) >= 1
-
-
-def _pass(*, seconds: int) -> None:
-    """Let so much time have passed, as far as the pace is concerned: no test sleeps."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE callbacks_pace SET due_at = due_at - %s * interval '1 second'", [seconds]
-        )

@@ -57,6 +57,8 @@ def test_the_strip_with_mouse_and_keyboard(cast: Cast, tomorrow: str, open_as: O
         expect(strip.get_by_role("button", name=name)).to_be_focused()
     expect(page.locator("[data-strip-says]")).to_have_text("11:00, closed: 4 of 4 taken.")
     expect(strip.locator("button[tabindex='0']")).to_have_count(1)
+    strip.get_by_role("button", name="15:30, tight").hover()
+    expect(page.locator("[data-strip-says]")).to_contain_text("Calls end at 21:00 (Europe/London)")
     page.get_by_text("What speaks against which times").click()
     full = strip.get_by_role("button", name="11:00, closed")
     full.focus()
@@ -81,15 +83,18 @@ def test_the_strip_with_mouse_and_keyboard(cast: Cast, tomorrow: str, open_as: O
 
 
 def test_the_strip_in_every_light_and_width(cast: Cast, tomorrow: str, open_as: Open) -> None:
-    for scheme in ("light", "dark"):
-        for width in (1280, 380):
-            page = open_as(
-                cast.ana, "/schedule", color_scheme=scheme, viewport={"width": width, "height": 900}
-            )
-            fill_in(page, Date=tomorrow, Time="11:00")
-            expect(page.locator("#preview")).to_contain_text("This half hour is full")
-            page.get_by_text("What speaks against which times").click()
-            report(Axe().run(page), f"{scheme} at {width} pixels")
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-            sizes = [button.bounding_box() for button in strip_of(page).get_by_role("button").all()]
-            assert all(box and min(box["width"], box["height"]) >= 24 for box in sizes), width
+    page = open_as(cast.ana, "/schedule", reduced_motion="reduce")
+    fill_in(page, Date=tomorrow, Time="11:00")
+    expect(page.locator("#preview")).to_contain_text("This half hour is full")
+    page.get_by_text("What speaks against which times").click()
+    for scheme, width in (("light", 1280), ("dark", 1280), ("dark", 380), ("light", 380)):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_viewport_size({"width": width, "height": 900})
+        report(Axe().run(page, context="#panel"), f"{scheme} at {width} pixels")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        strip = strip_of(page)
+        sizes = strip.evaluate(
+            "strip => [...strip.querySelectorAll('button')].flatMap((b) => [b.offsetWidth, b.offsetHeight])"
+        )
+        assert len(sizes) == 96
+        assert min(sizes) >= 24, width

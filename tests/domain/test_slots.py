@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callbacks import access
 from callbacks.access import Actor
 from callbacks.errors import Refused
 from callbacks.models import ApiClient, Callback, Holiday, Queue, Shift, User
@@ -346,6 +347,20 @@ def test_who_may_not_know_of_a_queue_is_not_told_of_it(cast: Cast) -> None:
     assert asked(cast, by=everywhere) == asked(cast, cast.sam)
 
 
+def test_one_queue_is_known_to_whom_the_list_of_known_queues_has_it(cast: Cast) -> None:
+    program = ApiClient.objects.create(name="IVR", client_id="ivr", secret_digest="x")
+    people = [cast.ana, cast.otto, cast.sam, cast.ada, person("nora", "Nora", "UTC")]
+    programs = [Actor.program(program, [], keys) for keys in ([], [cast.billing.pk])]
+    told = []
+    for actor in [*map(by, people), *programs, Actor.engine()]:
+        for queue in (cast.support, cast.billing):
+            is_member = queue.pk in actor.member_of
+            told.append(access.may_know_queue(actor, queue.pk, is_member=is_member))
+            assert told[-1] == access.queues_known(actor).filter(pk=queue.pk).exists()
+    assert True in told
+    assert False in told
+
+
 # --- the strip of the panel -------------------------------------------------------------------
 
 
@@ -408,14 +423,21 @@ def test_counting_looks_only_at_what_is_open_in_the_queue(cast: Cast) -> None:
     """No sequential scan of the callbacks among ten thousand of them."""
     more = [make_queue(f"Queue {n}") for n in range(5)]
     fill(make_callback(cast.support, cast.ana), cast.support, *more)
-    with CaptureQueriesContext(connection) as statements:
-        asked(cast, owner_id=cast.ana.pk)
-    with connection.cursor() as cursor:
-        cursor.execute("EXPLAIN (COSTS OFF) " + statements[-1]["sql"])
-        plan = "\n".join(line for (line,) in cursor.fetchall())
-    assert "Seq Scan on callbacks_callback" not in plan, plan
-    assert "callback_open_in_queue" in plan, plan
-    assert "callback_owned" in plan, plan
+    for days in (1, 31):
+        with CaptureQueriesContext(connection) as statements:
+            asked(cast, owner_id=cast.ana.pk, ends_at=TUESDAY + days * DAY)
+        with connection.cursor() as cursor:
+            cursor.execute("EXPLAIN (COSTS OFF) " + statements[-1]["sql"])
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+        assert "Seq Scan on callbacks_callback" not in plan, plan
+        assert "callback_open_in_queue" in plan, plan
+        assert "callback_owned" in plan, plan
+
+
+def test_a_queue_that_takes_no_callbacks_has_no_half_hours(cast: Cast) -> None:
+    Queue.objects.update(is_active=False)
+    with pytest.raises(Refused, match="takes no new callbacks"):
+        asked(cast)
 
 
 def test_a_stranger_who_is_no_agent_is_no_owner(cast: Cast) -> None:

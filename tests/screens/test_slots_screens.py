@@ -29,7 +29,7 @@ def monday() -> Any:
 
 def preview(client: Client, queue: Queue, /, **fields: Any) -> str:
     """The live preview of a panel for Tuesday noon."""
-    sent = form_fields(queue, **{"date": TUESDAY, "time": "12:00", **fields})
+    sent = form_fields(queue) | {"date": TUESDAY, "time": "12:00", **fields}
     text = client.post("/schedule/preview", sent).content.decode()
     return unescape(text.partition('id="slots"')[2])
 
@@ -141,7 +141,7 @@ def test_what_has_passed_is_no_button_to_press(cast: Cast, enter: Enter) -> None
     text = preview(enter(cast.ana), cast.support, date="2026-11-23", time="12:00")
     disabled = re.findall(r'aria-label="([^"]+)"[^>]* disabled', text)
     assert len(disabled) == 20
-    assert disabled[-1] == "09:30, closed: It has passed."
+    assert disabled[-1] == "09:30, closed: Its start has passed."
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_a_webhook_is_added_and_its_secret_shown_once(cast: Cast, enter: Enter) 
     assert found
     webhook = Webhook.objects.get()
     assert webhook.secret.open() == found.group(1)
-    assert (webhook.created_by_name, webhook.client_id) == ("Ada Lund", "")
+    assert (webhook.created_by_name, webhook.client) == ("Ada Lund", None)
     for path in ("/webhooks", f"/webhooks/{webhook.pk}"):
         assert "whsec_" not in client.get(path).content.decode()
 

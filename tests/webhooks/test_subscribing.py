@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from pytest_django import Settings
 
-from callbacks import webhooks
+from callbacks import programs, webhooks
 from callbacks.errors import Refused
-from callbacks.models import Webhook, WebhookDelivery
+from callbacks.models import ApiClient, Callback, Webhook, WebhookDelivery
+from callbacks.models.program import Scope
 from callbacks.models.webhook import EventType
 from callbacks.webhooks import deliver, subscribe, subscriptions
 from tests.cast import NOW, Cast, make_callback
@@ -47,11 +48,10 @@ def test_an_address_is_told_once_in_whatever_spelling(cast: Cast) -> None:
 
 def test_a_program_sees_its_own_alone(cast: Cast) -> None:
     hook(URL)
-    theirs, _ = subscribe(
-        URL, ["callback.due"], name="CRM", by_name="CRM connector", client_id="crm", at=NOW
-    )
-    assert list(subscriptions("crm")) == [theirs]
-    assert subscriptions("other").count() == 0
+    crm, other = (programs.create(name, [Scope.WEBHOOKS]).client for name in ("CRM", "Other"))
+    theirs, _ = subscribe(URL, ["callback.due"], name="CRM", by_name="CRM", client=crm, at=NOW)
+    assert list(subscriptions(crm)) == [theirs]
+    assert subscriptions(other).count() == 0
     assert subscriptions().count() == 2
 
 
@@ -115,3 +115,45 @@ def test_ten_tests_an_hour_and_none_while_it_is_off(cast: Cast) -> None:
     webhooks.pause(webhook, by_name="Ada Lund")
     with pytest.raises(Refused, match="Resume it first"):
         webhooks.send_test(webhook, by_name="Ada Lund", at=NOW + 9 * HOUR)
+
+
+class TestPrograms:
+    """A program's webhook tells what the program may see, and nothing else (rules §7)."""
+
+    @pytest.fixture
+    def crm(self, cast: Cast) -> ApiClient:
+        return programs.create("CRM", [Scope.WEBHOOKS], queues=[cast.billing]).client
+
+    def theirs(self, crm: ApiClient, url: str, *events: str) -> Webhook:
+        wanted = events or EventType.values
+        return subscribe(url, wanted, name="CRM", by_name="CRM", client=crm, at=NOW)[0]
+
+    def test_of_other_queues_it_is_told_nothing(self, cast: Cast, crm: ApiClient) -> None:
+        self.theirs(crm, URL)
+        make_callback(cast.support, cast.sam)
+        assert not WebhookDelivery.objects.exists()
+        mine = make_callback(cast.billing, cast.ada)
+        assert WebhookDelivery.objects.get().callback == mine
+
+    def test_what_was_moved_away_is_withheld(
+        self, cast: Cast, crm: ApiClient, receiver: Receiver
+    ) -> None:
+        self.theirs(crm, receiver.url)
+        moved, kept = (make_callback(cast.billing, cast.ada) for _ in range(2))
+        Callback.objects.filter(pk=moved.pk).update(queue=cast.support)
+        deliver(NOW)
+        assert [one.said["callback"]["id"] for one in receiver.received] == [str(kept.pk)]
+        withheld = WebhookDelivery.objects.get(callback=moved)
+        assert (withheld.state, withheld.body) == (WebhookDelivery.State.DISCARDED, "")
+
+    def test_a_program_that_is_switched_off_is_told_nothing(
+        self, cast: Cast, crm: ApiClient, receiver: Receiver
+    ) -> None:
+        self.theirs(crm, receiver.url)
+        make_callback(cast.billing, cast.ada)
+        crm.is_active = False
+        crm.save()
+        make_callback(cast.billing, cast.ada)
+        deliver(NOW)
+        assert receiver.received == []
+        assert WebhookDelivery.objects.count() == 1
