@@ -22,6 +22,7 @@ from callbacks.rules import moments
 State = CallbackImport.State
 KEPT = timedelta(hours=24)
 """How long a file stays after its import ended, or after nobody went on with it."""
+FOLDER = "imports"
 REMEMBERED = 20
 """So many former imports of a person tell how they call their columns."""
 MAY_START = (State.UPLOADED, State.CHECKED)
@@ -57,8 +58,10 @@ def upload(file: IO[bytes], name: str, *, by: Actor, at: datetime) -> CallbackIm
         job.date_format, job.time_zone = latest.date_format, latest.time_zone
         job.queue = latest.queue
     file.seek(0)
-    job.file.save(f"{job.pk}.csv", File(file), save=False)
+    # First the row: a file that no row knows of would never be deleted.
+    job.file = f"{FOLDER}/{job.pk}.csv"
     job.save(force_insert=True)
+    job.file.storage.save(job.file.name, File(file))
     return job
 
 

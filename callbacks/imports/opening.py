@@ -20,6 +20,8 @@ _SEPARATOR = re.compile(r"\ufeff?\"?sep=(.)\"?\s*", re.IGNORECASE)
 """What Excel writes above the header, to say how it separates values."""
 _UNDECODED = re.compile("[\udc80-\udcff]+")
 _BEYOND_ASCII = re.compile("[^\x00-\x7f\udc80-\udcff]+")
+_UNCLOSED = ("unexpected end of data", "field larger than field limit")
+"""What the csv module says where a value does not end."""
 _NO_CSV = "Save it as CSV (in Excel: “CSV UTF-8”)."
 
 
@@ -58,10 +60,22 @@ def _examine(file: IO[bytes], encoding: str) -> Sheet:
     if isinstance(header, str):
         raise FileRefused(f"The header {header}")
     names = _names(header)
-    rows = sum(1 for _ in found)
+    rows = _count(found)
     if not rows:
         raise FileRefused("The file has a header, but no rows under it.")
     return Sheet(encoding, delimiter, above + 1, names, rows)
+
+
+def _count(found: Iterator[tuple[int, list[str] | str]]) -> int:
+    """How many rows there are; refuses a file in which one of them swallows those behind it."""
+    rows = 0
+    for rows, (line, values) in enumerate(found, 1):  # noqa: B007 (the last one is the count)
+        if isinstance(values, str) and any(sign in values for sign in _UNCLOSED):
+            raise FileRefused(
+                f"Line {line}: a quotation mark opens a value and nothing closes it, so that the rows "
+                "behind it cannot be told apart. Correct that line."
+            )
+    return rows
 
 
 def records(file: IO[bytes], sheet: Sheet) -> Iterator[tuple[int, list[str] | str]]:

@@ -42,6 +42,7 @@ def test_a_file_is_uploaded_mapped_checked_and_imported(
     ]
     file.write_text("\n".join(["Phone,Day,Uhrzeit,Name", *rows]))
     look: dict[str, Any] = {"viewport": {"width": 380, "height": 800}, "color_scheme": "dark"}
+    look["reduced_motion"] = "reduce"  # colours are looked at, not their way from dark to light
     page = open_as(cast.sam, "/import", **(look if script else {"java_script_enabled": False}))
     page.get_by_label("CSV file").set_input_files(file)
     page.get_by_role("button", name="Upload").click()
