@@ -84,6 +84,11 @@ class Actor:
         """Time itself: what happens because a moment came."""
         return cls(Kind.CLOCK, name)
 
+    @classmethod
+    def platform(cls, name: str) -> Self:
+        """A telephony platform: what happened there."""
+        return cls(Kind.PLATFORM, name)
+
     @property
     def id(self) -> uuid.UUID | None:
         """The person's key; also the agent's, where the person is one."""

@@ -10,12 +10,12 @@ No redirects, no proxies of the environment, one deadline for all of it, and an 
 import functools
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
-from threading import Thread
+from dataclasses import dataclass, field
 
 import httpcore
 import httpx
@@ -26,6 +26,8 @@ CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 10.0
 MOST_READ = 1024 * 1024
 KEPT = 1024
+KEPT_SECONDS = 2.0
+"""So long an idle connection is kept: the other side hardly hangs up within it."""
 Resolve = Callable[[str, int], Sequence[str]]
 
 
@@ -149,10 +151,20 @@ class Deadline:
         return left if at_most is None else min(left, at_most)
 
 
+class Deadlines(threading.local):
+    """Of each thread the deadline of its own request: connections are kept, and change hands."""
+
+    own = Deadline(TOTAL_SECONDS)
+
+    def left(self, at_most: float | None = None) -> float:
+        """The seconds that are left to this thread."""
+        return self.own.left(at_most)
+
+
 class Guard(httpcore.NetworkBackend):
     """Makes the connections: the place that nothing gets around."""
 
-    def __init__(self, private: bool, resolver: Resolve, deadline: Deadline) -> None:
+    def __init__(self, private: bool, resolver: Resolve, deadline: Deadline | Deadlines) -> None:
         self.private, self.resolver, self.deadline = private, resolver, deadline
         self.sockets = httpcore.SyncBackend()
 
@@ -185,7 +197,7 @@ class Guard(httpcore.NetworkBackend):
             except Exception as failed:
                 answer.set_exception(failed)
 
-        Thread(target=look_up, daemon=True).start()
+        threading.Thread(target=look_up, daemon=True).start()
         try:
             addresses = answer.result(self.deadline.left(CONNECT_SECONDS))
         except TimeoutError:
@@ -224,7 +236,7 @@ class Guard(httpcore.NetworkBackend):
 class Timed(httpcore.NetworkStream):
     """A connection on which nothing takes longer than the deadline, however slowly it drips."""
 
-    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline | Deadlines) -> None:
         self.stream, self.deadline = stream, deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
@@ -255,11 +267,15 @@ class Timed(httpcore.NetworkStream):
 
 
 class Transport(httpx.BaseTransport):
-    """httpx on guarded connections. One request, one connection: each is judged anew."""
+    """httpx on guarded connections. One request, one connection, unless some are to be kept."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, kept: int = 0) -> None:
         self.pool = httpcore.ConnectionPool(
-            ssl_context=_tls(), max_keepalive_connections=0, network_backend=guard
+            ssl_context=_tls(),
+            max_connections=None,
+            max_keepalive_connections=kept,
+            keepalive_expiry=KEPT_SECONDS,
+            network_backend=guard,
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -297,3 +313,85 @@ class _Stream(httpx.SyncByteStream):
 
     def close(self) -> None:
         self.answer.close()
+
+
+# --- many requests to one place ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came of a request: all of its text, or an error, and whether anything left at all."""
+
+    status: int | None
+    text: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By their names in small letters."""
+    error: str = ""
+    was_sent: bool = True
+    """False: it never left, so nothing can have happened there."""
+
+
+class Channel:
+    """Requests to one place, from any number of threads, over guarded connections that are kept."""
+
+    def __init__(
+        self, *, private: bool = False, resolver: Resolve = resolve, keep: int = 32
+    ) -> None:
+        self._private, self._deadlines = private, Deadlines()
+        guard = Guard(private, resolver, self._deadlines)
+        self._client = httpx.Client(
+            transport=Transport(guard, keep),
+            trust_env=False,
+            follow_redirects=False,
+            timeout=httpx.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS),
+        )
+        self._client.headers.clear()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._client.close()
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        within: float = TOTAL_SECONDS,
+    ) -> Reply:
+        """Send it once, and wait at most so many seconds in all. Never raises for the other side."""
+        try:
+            targets.parse(url, private=self._private)
+        except targets.TargetRefused as refused:
+            return Reply(None, error=refused.message, was_sent=False)
+        self._deadlines.own = Deadline(within)
+        try:
+            with self._client.stream(method, url, content=body, headers=headers) as response:
+                return _read(response)
+        except Forbidden as forbidden:
+            return Reply(None, error=str(forbidden), was_sent=False)
+        except UNSENT as failed:
+            return Reply(None, error=_in_words(failed), was_sent=False)
+        except TIMEOUTS:
+            return Reply(None, error=f"No answer within {within:g} seconds.")
+        except FAILURES as failed:
+            return Reply(None, error=_in_words(failed))
+
+
+UNSENT = (
+    httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL, httpcore.ConnectError,
+    httpcore.ConnectTimeout, httpcore.UnsupportedProtocol,
+)  # fmt: skip
+"""What fails before a connection stands."""
+
+
+def _read(response: httpx.Response) -> Reply:
+    """All of the answer, as far as there is a reason to read."""
+    text = b""
+    for piece in response.iter_raw():
+        text += piece
+        if len(text) > MOST_READ:
+            return Reply(None, error="The answer is over 1 MiB: it was not read to its end.")
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Reply(response.status_code, text.decode("utf-8", "replace"), headers)

@@ -101,6 +101,8 @@ REMIND_BEFORE = timedelta(minutes=env.int("REMIND_BEFORE_MINUTES", default=10))
 ENGINE_SILENT_AFTER = timedelta(seconds=env.int("ENGINE_SILENT_SECONDS", default=60))
 """After so long without a sign of life from clock and worker, every screen says so."""
 
+PRIVATE_PLATFORMS = env.bool("PRIVATE_PLATFORMS", default=DEMO)
+"""Whether a connection may lead to this machine and its network, and by http."""
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 """Who sends it as bearer token may read /metrics; empty: there is no such page."""
 

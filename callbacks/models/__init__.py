@@ -3,6 +3,7 @@
 from callbacks.models.attempt import Attempt
 from callbacks.models.callback import Callback
 from callbacks.models.callback_import import CallbackImport, ImportReject, RehearsedPromise
+from callbacks.models.connection import ConnectedQueue, Connection, Counterpart, PlatformEvent
 from callbacks.models.contact_list import ContactList, ContactListEntry
 from callbacks.models.heartbeat import Heartbeat
 from callbacks.models.history import HistoryEvent
@@ -36,8 +37,11 @@ __all__ = [
     "Callback",
     "CallbackImport",
     "CallingHours",
+    "ConnectedQueue",
+    "Connection",
     "ContactList",
     "ContactListEntry",
+    "Counterpart",
     "Heartbeat",
     "HistoryEvent",
     "Holiday",
@@ -47,6 +51,7 @@ __all__ = [
     "OutboxMessage",
     "Outcome",
     "Pace",
+    "PlatformEvent",
     "Presence",
     "Queue",
     "RehearsedPromise",

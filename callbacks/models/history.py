@@ -42,6 +42,7 @@ class HistoryEvent(Keyed):
         EXPIRED = "expired", "Expired"
         CONVERTED = "converted", "Converted to a task"
         REVIVED = "revived", "Revived"
+        SYNCHRONISED = "synchronised", "Synchronisation"
 
     class ActorKind(models.TextChoices):
         """Who can change a callback."""

@@ -42,6 +42,7 @@ class Queue(Keyed):
         """Whether waiting callbacks of this queue are offered to agents."""
 
         LONGEST_IDLE = "longest_idle", "To the agent idle for longest"
+        PLATFORM = "platform", "By the telephony platform, which is connected"
         NONE = "none", "Not at all: no active routing"
 
     name = models.CharField(max_length=100, unique=True)

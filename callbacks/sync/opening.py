@@ -1,0 +1,67 @@
+"""A connection opened: its platform, with its secret, its token and its pace at hand."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from django.conf import settings
+from django.db import connection as database
+
+from callbacks.models import Connection
+from callbacks.models.connection import Dialect
+from callbacks.models.encrypted import Sealed, Unreadable
+from callbacks.sync.pace import Pacer
+from callbacks.sync.platforms.base import Platform
+from callbacks.sync.platforms.guide import Guide
+from callbacks.sync.platforms.web import Place, Session, Token
+
+PLATFORMS = {Dialect.GUIDE: Guide}
+
+
+@contextmanager
+def opened(connection: Connection) -> Iterator[tuple[Platform, Pacer]]:
+    """The platform and its pace; hung up afterwards. Raises ``Unreadable`` without the key."""
+    place = Place(
+        connection.base_url.rstrip("/"),
+        connection.token_url,
+        connection.client_id,
+        connection.client_secret.open(),
+        is_private=settings.PRIVATE_PLATFORMS,
+    )
+    pacer = Pacer(f"connection:{connection.pk}", connection.rate, _plain)
+    session = Session(
+        place,
+        permit=pacer.wait,
+        token=_kept_token(connection),
+        keep_token=lambda token: _keep(connection, token, pacer),
+    )
+    try:
+        yield PLATFORMS[Dialect(connection.dialect)](session), pacer
+    finally:
+        session.close()
+        pacer.close()
+
+
+def _kept_token(connection: Connection) -> Token | None:
+    if connection.token is None or connection.token_until is None:
+        return None
+    try:
+        return Token(connection.token.open(), connection.token_until)
+    except Unreadable:
+        return None
+
+
+def _keep(connection: Connection, token: Token, pacer: Pacer) -> None:
+    """For every worker that comes after; written by the pacer's connection, from whatever thread."""
+    pacer.execute(
+        "UPDATE callbacks_connection SET token = %s, token_until = %s WHERE id = %s",
+        [Sealed.of(token.text).token, token.until, connection.pk],
+    )
+
+
+def _plain() -> psycopg.Connection[tuple[object, ...]]:
+    """A connection to the same database, of psycopg alone, for any thread."""
+    given = database.get_connection_params()
+    names = ("dbname", "user", "password", "host", "port")
+    kept = {name: given[name] for name in names if given.get(name)}
+    return psycopg.connect(**kept, autocommit=True, prepare_threshold=0)
