@@ -230,11 +230,9 @@ def _change_leg(
             continue
         connected = now if state == "connected" else leg.connected_at
         ended = now if state == "disconnected" else leg.ended_at
-        said = {
-            "wrap_up": str(wrap_up.get("code", leg.wrap_up)),
-            "notes": str(wrap_up.get("notes", leg.notes)),
-        }
-        changed.append(replace(leg, connected_at=connected, ended_at=ended, **said))
+        code, notes = wrap_up.get("code", leg.wrap_up), wrap_up.get("notes", leg.notes)
+        said = replace(leg, wrap_up=str(code), notes=str(notes))
+        changed.append(replace(said, connected_at=connected, ended_at=ended))
     status = "in_progress" if state == "connected" else callback.status
     callback = platform.store.change(
         callback, effect="update", by=by, at=now, legs=tuple(changed), status=status

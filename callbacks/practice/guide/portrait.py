@@ -14,7 +14,7 @@ def portray(callback: Callback, people: People, now: datetime) -> dict[str, Any]
     """What the contract promises of it."""
     owner = people.agents.get(callback.agent_id or "")
     start = stamp(callback.requested_at)
-    shown = {
+    shown: dict[str, Any] = {
         "id": callback.id,
         "status": callback.status_at(now),
         "target": {"id": callback.number, "type": "phoneNumber"},
