@@ -115,9 +115,13 @@ class Meter:
         self.last_at = now
 
     def told(self) -> dict[str, Any]:
-        """The figures. ``share`` is what was granted of what the rate permitted in that time."""
+        """The figures.
+
+        ``permitted`` is the most that could have been granted in this time, with the burst;
+        ``share`` is how fast the client was, of the rate alone.
+        """
         seconds = self.last_at - self.first_at if self.first_at is not None else 0.0
-        permitted = self._permitted(seconds)
+        steady = seconds * self.rate.requests / self.rate.seconds if self.rate else 0.0
         return {
             "requests": sum(self.endpoints.values()),
             "granted": self.granted,
@@ -125,17 +129,12 @@ class Meter:
             "tooEarly": self.too_early,
             "peakPerSecond": self.peak,
             "seconds": round(seconds, 3),
-            "permitted": permitted,
-            "share": round(self.granted / permitted, 4) if permitted else None,
+            "permitted": math.floor(self.rate.burst + steady) if self.rate else None,
+            "share": round((self.granted - 1) / steady, 4) if steady else None,
             "endpoints": dict(self.endpoints),
             "answers": {str(status): count for status, count in self.answers.items()},
             "faults": dict(self.faults),
         }
-
-    def _permitted(self, seconds: float) -> int | None:
-        if self.rate is None:
-            return None
-        return math.floor(self.rate.burst + seconds * self.rate.requests / self.rate.seconds)
 
 
 class Turnstile:

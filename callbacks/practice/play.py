@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
-from callbacks.practice.people import Agent
+from callbacks.practice.people import Agent, People
 from callbacks.practice.platform import GUIDE, Platform
 from callbacks.practice.store import LOCKED_FOR, Callback, Leg, new_id
 
@@ -58,23 +58,25 @@ class Players:
             self._meddle(callback, now)
 
     def _offer(self, callback: Callback, now: datetime) -> None:
-        people, store = self._platform.people, self._platform.store
-        idle = people.on_queue(callback.queue_id)
-        owner = people.agents.get(callback.agent_id or "")
-        if owner and owner.routing == "IDLE":
-            chosen = owner
-        elif callback.is_owned:
-            queue = people.queues[callback.queue_id]
-            if now > callback.requested_at + timedelta(hours=queue.owned_hours):
-                store.end(callback, "expired", by="platform", at=now, disconnect="system")
+        store, people = self._platform.store, self._platform.people
+        if _has_expired(callback, people, now):
+            store.end(callback, "expired", by="platform", at=now, disconnect="system")
             return
-        elif idle:
-            chosen = self._dice.choice(idle)
-        else:
+        chosen = self._chosen(callback)
+        if chosen is None:
             return
         chosen.routing = "INTERACTING"
         legs = (*callback.legs, Leg(new_id(), chosen.id, now))
         store.change(callback, effect="update", by="platform", at=now, status="offered", legs=legs)
+
+    def _chosen(self, callback: Callback) -> Agent | None:
+        """The owner and nobody else, or the preferred agent, or anybody who is idle."""
+        people = self._platform.people
+        wanted = people.agents.get(callback.agent_id or "")
+        if wanted and wanted.routing == "IDLE":
+            return wanted
+        idle = [] if callback.is_owned else people.on_queue(callback.queue_id)
+        return self._dice.choice(idle) if idle else None
 
     def _answer(self, callback: Callback, now: datetime) -> None:
         agent, leg = self._agent(callback), callback.legs[-1]
@@ -125,6 +127,11 @@ class Players:
 
     def _often(self, share: float) -> bool:
         return self._dice.random() < share
+
+
+def _has_expired(callback: Callback, people: People, now: datetime) -> bool:
+    hours = people.queues[callback.queue_id].owned_hours
+    return callback.is_owned and now > callback.requested_at + timedelta(hours=hours)
 
 
 def _is_locked(callback: Callback, now: datetime) -> bool:

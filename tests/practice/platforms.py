@@ -5,6 +5,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -178,3 +179,11 @@ def process(*arguments: str) -> Iterator[Practice]:
         finally:
             started.terminate()
             started.wait(10)
+
+
+def wait(until: Callable[[], bool]) -> None:
+    """Wait for what another process does, at most as long as a person would."""
+    end = time.monotonic() + 10
+    while not until():
+        assert time.monotonic() < end, "It did not happen."
+        time.sleep(0.01)

@@ -45,7 +45,11 @@ def search_users(platform: Platform, request: Request) -> Answer:
 def _answers(told: dict[str, Any], clause: dict[str, Any]) -> bool:
     kind, fields = clause.get("type"), clause.get("fields") or []
     values = clause.get("values") or [clause.get("value", "")]
-    tests: dict[Any, Callable[[str, str], bool]] = {"EXACT": str.__eq__, "STARTS_WITH": str.startswith, "CONTAINS": str.__contains__}
+    tests: dict[Any, Callable[[str, str], bool]] = {
+        "EXACT": str.__eq__,
+        "STARTS_WITH": str.startswith,
+        "CONTAINS": str.__contains__,
+    }
     if kind not in tests or not fields:
         raise invalid(f"Value [{kind}] is not valid for field type [Type].")
     return any(
