@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import signal
 import sys
+from collections.abc import Iterator
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -24,6 +26,15 @@ class Cuttable(HttpToolsProtocol):
         self.app_state = {**self.app_state, "transport": transport}
 
 
+class Told(uvicorn.Server):
+    """Leaves signals to whoever runs several."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """None."""
+        yield
+
+
 def serve(options: Options, faults: Faults, *, host: str, ports: list[int]) -> None:
     """Serve until SIGINT or SIGTERM, on one port or on several (the log-in host's own)."""
     asyncio.run(_serve(options, faults, host, ports))
@@ -34,15 +45,29 @@ async def _serve(options: Options, faults: Faults, host: str, ports: list[int]) 
     application = Application(platform, Players(platform, faults.seed), Courier(platform))
     if options.hook:
         add_hook(platform, options.hook, list(EVENTS), options.hook_secret)
-    servers = [uvicorn.Server(_config(application, host, port)) for port in ports]
+    servers = [Told(_config(application, host, port)) for port in ports]
+    _end_by_signal(servers)
     async with asyncio.TaskGroup() as group:
-        beside = [group.create_task(application.courier.run())]
+        beside = [
+            group.create_task(application.courier.run()),
+            group.create_task(_announce(servers, host)),
+        ]
         if options.plays:
             beside.append(group.create_task(_play(application.players, options.play_every)))
-        beside.append(group.create_task(_announce(servers, host)))
-        await _first_to_end(servers)
+        await asyncio.gather(*(server.serve() for server in servers))
         for task in beside:
             task.cancel()
+
+
+def _end_by_signal(servers: list["Told"]) -> None:
+    """A signal ends all of them."""
+
+    def end() -> None:
+        for server in servers:
+            server.should_exit = True
+
+    for sent in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sent, end)
 
 
 def _config(application: Application, host: str, port: int) -> uvicorn.Config:
@@ -62,16 +87,7 @@ def _config(application: Application, host: str, port: int) -> uvicorn.Config:
     )
 
 
-async def _first_to_end(servers: list[uvicorn.Server]) -> None:
-    """Serve until one of them ends, then end the others."""
-    serving = [asyncio.create_task(server.serve()) for server in servers]
-    await asyncio.wait(serving, return_when=asyncio.FIRST_COMPLETED)
-    for server in servers:
-        server.should_exit = True
-    await asyncio.gather(*serving)
-
-
-async def _announce(servers: list[uvicorn.Server], host: str) -> None:
+async def _announce(servers: list[Told], host: str) -> None:
     """Say when it listens: whoever starts it waits for that line."""
     while not all(server.started for server in servers):
         await asyncio.sleep(0.01)
@@ -82,7 +98,6 @@ async def _announce(servers: list[uvicorn.Server], host: str) -> None:
 
 
 async def _play(players: Players, every: float) -> None:
-    with contextlib.suppress(asyncio.CancelledError):
-        while True:
-            await asyncio.sleep(every)
-            players.step()
+    while True:
+        await asyncio.sleep(every)
+        players.step()
