@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -102,6 +103,6 @@ class Platform:
         self.answered.clear()
         self.hooks.clear()
 
-    def searched(self) -> list[Callback]:
-        """What a search finds now: the callbacks of a while ago."""
-        return self.store.as_of(self.now - timedelta(seconds=self.faults.lag))
+    def searched(self, keys: Iterable[str] | None = None) -> list[Callback]:
+        """What a search finds now, of all or of these: the callbacks of a while ago."""
+        return self.store.as_of(self.now - timedelta(seconds=self.faults.lag), keys)

@@ -1,7 +1,7 @@
 """The platform's callbacks, in memory. Every change goes through ``Store.put`` and so into the ledger."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -83,6 +83,7 @@ class Store:
         self.listeners: list[Callable[[str, Callback], None]] = []
         self._conversations: dict[str, list[str]] = {}
         self._numbers: dict[str, set[str]] = {}
+        self._tags: dict[str, set[str]] = {}
         for line in self.ledger.lines:
             self._keep(line["id"], _revived(line["callback"]), instant(line["at"]) or _EARLY)
 
@@ -129,17 +130,23 @@ class Store:
 
     def live_for(self, number: str) -> list[Callback]:
         """Those that are still to be done for a number."""
-        found = (self.callbacks.get(key) for key in self._numbers.get(number, ()))
+        found = (self.callbacks.get(key) for key in self._numbers.get(digits(number), ()))
         return [one for one in found if one and one.is_live and one.number == number]
 
     def live(self) -> Iterator[Callback]:
         """Those that are still to be done."""
         return (one for one in self.callbacks.values() if one.is_live)
 
-    def as_of(self, moment: datetime) -> list[Callback]:
-        """All callbacks as they were then."""
-        found = (self._past(key, moment) for key in self._pasts)
+    def as_of(self, moment: datetime, keys: Iterable[str] | None = None) -> list[Callback]:
+        """All callbacks, or those with these ids, as they were then."""
+        found = (self._past(key, moment) for key in (self._pasts if keys is None else keys))
         return [one for one in found if one is not None]
+
+    def ever_with(self, *, number: str = "", tag: str = "") -> list[str]:
+        """Ids of callbacks that ever had this number or tag, with all of their conversations."""
+        keys = self._numbers.get(digits(number), set()) if number else self._tags.get(tag, set())
+        rooms = {one.conversation_id for key in keys for _, one in self._pasts[key] if one}
+        return [key for room in rooms for key in self._conversations[room]]
 
     def doubles(self) -> dict[str, list[str]]:
         """References with more than one live callback, and the ids of these."""
@@ -156,7 +163,13 @@ class Store:
     def clear(self) -> None:
         """Forget everything, also in the ledger's file."""
         self.ledger.clear()
-        for held in (self.callbacks, self._pasts, self._conversations, self._numbers):
+        for held in (
+            self.callbacks,
+            self._pasts,
+            self._conversations,
+            self._numbers,
+            self._tags,
+        ):
             held.clear()
 
     def _past(self, key: str, moment: datetime) -> Callback | None:
@@ -168,7 +181,8 @@ class Store:
         else:
             if key not in self.callbacks:
                 self._conversations.setdefault(callback.conversation_id, []).append(key)
-            self._numbers.setdefault(callback.number, set()).add(key)
+            self._numbers.setdefault(digits(callback.number), set()).add(key)
+            self._tags.setdefault(callback.tag, set()).add(key)
             self.callbacks[key] = callback
         past = self._pasts.setdefault(key, [])
         past.append((at, callback))
@@ -180,6 +194,11 @@ class Store:
 
 
 _EARLY = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def digits(number: str) -> str:
+    """A number without what people write between its digits."""
+    return "".join(letter for letter in number if letter.isdigit())
 
 
 def new_id() -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -166,8 +167,8 @@ def within(options: Options | None = None, faults: Faults | None = None) -> Prac
 
 
 @contextlib.contextmanager
-def process(*arguments: str) -> Iterator[Practice]:
-    """A client of a platform in a process of its own, on a free port."""
+def process(*arguments: str, end: signal.Signals = signal.SIGTERM) -> Iterator[Practice]:
+    """A client of a platform in a process of its own, on a free port; asked to end, it ends well."""
     line = [sys.executable, "manage.py", "practice_platform", "--port", "0", *arguments]
     with subprocess.Popen(line, cwd=ROOT, env=os.environ, stdout=subprocess.PIPE) as started:
         try:
@@ -177,8 +178,9 @@ def process(*arguments: str) -> Iterator[Practice]:
             with httpx.Client(base_url=said.split()[-1], timeout=5, trust_env=False) as client:
                 yield Practice(client.request)
         finally:
-            started.terminate()
-            started.wait(10)
+            started.send_signal(end)
+            status = started.wait(10)
+    assert status == (-signal.SIGKILL if end == signal.SIGKILL else 0)
 
 
 def wait(until: Callable[[], bool]) -> None:

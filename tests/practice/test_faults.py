@@ -166,6 +166,14 @@ def test_clock_can_be_off(remote: Practice) -> None:
     assert 599 <= (after - before).total_seconds() <= 610
 
 
+def test_script_comes_before_shares_and_draws_nothing_from_the_seed() -> None:
+    faults = Faults(seed=1)
+    faults.order({"shares": {"500_after": 1.0}, "script": ["none", "drop_after"]})
+
+    assert [faults.next_for(f"POST {OPEN}") for _ in range(3)] == [None, "drop_after", "500_after"]
+    assert faults.drawn == 1
+
+
 def draws(seed: int, shares: dict[str, float], times: int = 400) -> list[str | None]:
     faults = Faults(seed=seed)
     faults.order({"shares": shares})

@@ -285,6 +285,24 @@ def test_query_shows_the_past_while_it_lags() -> None:
     assert practice.post(QUERY, query()).json()["totalHits"] == 1
 
 
+def test_query_by_number_knows_numbers_that_changed_and_whole_conversations(
+    practice: Practice,
+) -> None:
+    key, _ = made(practice)
+    customer = participants(practice, key)["customer"]["id"]
+    practice.post(f"{ROOM}/{key}/participants/{customer}/callbacks", command("+12025550102"))
+    other, _ = made(practice, callbackNumbers=["+12025550103"])
+    moved = {"conversationId": other, "agentId": ANA, "callbackNumbers": ["+12025550104"]}
+    assert practice.patch(GENESYS, moved).status_code == 200
+
+    def found(number: str) -> list[int]:
+        told = query(segmentFilters=segments(callbackNumber=number))
+        hits = practice.post(QUERY, told).json()["conversations"]
+        return [len(one["participants"]) for one in hits]
+
+    assert (found("+12025550102"), found("+12025550103"), found("+12025550104")) == ([4], [], [2])
+
+
 def test_numbers_can_stand_in_analytics_with_a_prefix() -> None:
     practice = within(Options(numbers="tel"))
     made(practice)

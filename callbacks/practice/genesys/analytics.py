@@ -43,7 +43,7 @@ def query(platform: Platform, request: Request) -> Answer:
     fits_segment = _filters(wanted.get("segmentFilters", []), SEGMENT)
     found = [
         group
-        for group in _groups(platform.searched())
+        for group in _groups(platform.searched(_candidates(platform, wanted)))
         if start <= group[0].created_at.date() <= end
         and fits_conversation(_conversation_row(group))
         and any(fits_segment(row) for one in group for row in _segment_rows(one, platform))
@@ -69,6 +69,26 @@ def details_of(platform: Platform, request: Request) -> Answer:
         raise invalid(f"At most {LARGEST_PAGE} ids.")
     found = [one for one in _groups(platform.searched()) if one[0].conversation_id in wanted]
     return Answer(200, {"conversations": [_details(one, platform) for one in found]})
+
+
+def _candidates(platform: Platform, wanted: dict[str, Any]) -> list[str] | None:
+    """A short cut to the few that can fit; ``None`` where all have to be looked at."""
+    numbers = _matched(wanted.get("segmentFilters", []), "callbackNumber")
+    tags = _matched(wanted.get("conversationFilters", []), "externalTag")
+    if numbers:
+        return platform.store.ever_with(number=numbers[0])
+    return platform.store.ever_with(tag=tags[0]) if tags else None
+
+
+def _matched(filters: list[dict[str, Any]], dimension: str) -> list[str]:
+    """The values that this dimension must have."""
+    return [
+        one["value"]
+        for told in filters
+        if told["type"] == "and"
+        for one in told.get("predicates", [])
+        if one["dimension"] == dimension and one.get("operator", "matches") == "matches"
+    ]
 
 
 def _groups(found: list[Callback]) -> list[list[Callback]]:
@@ -211,18 +231,14 @@ def _details(group: list[Callback], platform: Platform) -> dict[str, Any]:
     return told
 
 
-def _participants(callback: Callback, platform: Platform) -> list[dict[str, Any]]:
-    told = [
-        _participant(
-            callback, platform, part(callback, purpose), purpose, _segments(callback, platform)
-        )
-        for purpose in ("customer", "acd")
-    ]
-    told[0]["participantName"] = callback.name
+def _participants(callback: Callback, platform: Platform) -> Iterator[dict[str, Any]]:
+    for purpose in ("customer", "acd"):
+        key, segments = part(callback, purpose), _segments(callback, platform)
+        one = _participant(callback, platform, key, purpose, segments)
+        yield one | ({"participantName": callback.name} if purpose == "customer" else {})
     for leg in callback.legs:
         one = _participant(callback, platform, leg.id, "agent", _leg_segments(callback, leg))
-        told.append({**one, "userId": leg.agent_id})
-    return told
+        yield {**one, "userId": leg.agent_id}
 
 
 def _participant(

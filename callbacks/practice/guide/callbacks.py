@@ -10,7 +10,7 @@ from callbacks.practice.guide.reading import read
 from callbacks.practice.moments import instant
 from callbacks.practice.platform import GUIDE, Platform
 from callbacks.practice.refusals import Refusal, not_found
-from callbacks.practice.store import LOCKED_FOR, Callback, new_id
+from callbacks.practice.store import LOCKED_FOR, Callback, digits, new_id
 from callbacks.practice.web import Answer, Request, objects
 
 DUPLICATE_WITHIN = timedelta(hours=48)
@@ -176,7 +176,9 @@ def search(platform: Platform, request: Request) -> Answer:
     size = _page_size(request)
     offset = _whole(request, "cursor", "0")
     now = platform.now
-    found = [one for one in platform.searched() if _fits(one, request, now)]
+    number = request.one("phoneNumber")
+    keys = platform.store.ever_with(number=number) if number else None
+    found = [one for one in platform.searched(keys) if _fits(one, request, now)]
     found.sort(key=lambda one: (one.requested_at, one.id))
     page = found[offset : offset + size]
     more = offset + size < len(found)
@@ -221,13 +223,9 @@ def _fits(callback: Callback, request: Request, now: datetime) -> bool:
     if any(name in request.query and request.one(name) != held for name, held in exact.items()):
         return False
     number = request.one("phoneNumber")
-    if number and _digits(number) != _digits(callback.number):
+    if number and digits(number) != digits(callback.number):
         return False
     return _has_status(callback, request, now) and _is_between(callback, request)
-
-
-def _digits(number: str) -> str:
-    return "".join(letter for letter in number if letter.isdigit())
 
 
 def _has_status(callback: Callback, request: Request, now: datetime) -> bool:
