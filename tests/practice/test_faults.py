@@ -1,6 +1,7 @@
 """Every fault on a real line: what the client sees, and what the ledger has all the same."""
 
 from collections import Counter
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -82,6 +83,22 @@ def test_fault_shows_as_described_and_the_ledger_knows_better(remote: Practice, 
     if seen == 401:
         remote.log_in()
     assert remote.get(OPEN).status_code == 200, "the next request is answered as ever"
+
+
+@pytest.mark.parametrize(("kind", "waits_before"), [("slow_before", True), ("slow_after", False)])
+def test_slow_answer_waits_before_or_after_its_effect(
+    remote: Practice, kind: str, waits_before: bool
+) -> None:
+    remote.log_in()
+    remote.order(script=[kind], slow=0.2)
+
+    sent = datetime.now(UTC)
+    remote.post(OPEN, promise())
+    answered = datetime.now(UTC)
+
+    landed = datetime.fromisoformat(remote.console("GET", "ledger")["lines"][0]["at"])
+    waited = landed - sent if waits_before else answered - landed
+    assert waited.total_seconds() > 0.19
 
 
 def test_no_retry_after_and_every_odd_one_are_sent(remote: Practice) -> None:

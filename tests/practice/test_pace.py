@@ -55,12 +55,13 @@ def test_figures_tell_whether_the_client_kept_to_the_rate_and_used_it() -> None:
 
 
 def test_platform_answers_429_and_counts_by_endpoint() -> None:
-    practice = within(Options(rate=rate("1/s", burst=3)))
+    practice = within(Options(rate=rate("3/min")))
     answers = [practice.get(f"{OPEN}/none").status_code for _ in range(5)]
 
     assert answers == [404, 404, 404, 429, 429]
     told = practice.get(OPEN)
-    assert (told.json()["code"], told.headers["Retry-After"]) == ("too.many.requests", "1")
+    assert told.json()["code"] == "too.many.requests"
+    assert 50 <= int(told.headers["Retry-After"]) <= 60
     figures = practice.console("GET", "status")["clients"]["practice"]
     assert figures["answers"] == {"404": 3, "429": 3}
     assert figures["endpoints"] == {f"GET {OPEN}/{{key}}": 5, f"GET {OPEN}": 1}
