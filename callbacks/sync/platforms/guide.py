@@ -28,7 +28,8 @@ from callbacks.sync.platforms.base import (
 from callbacks.sync.platforms.web import Session, Told
 
 CALLBACKS = "/api/v2/callbacks"
-REFERENCE = "ringbackReference"
+REFERENCE = "extId"
+"""Where our reference stands among the external data; another one may use it otherwise."""
 PAGE = 200
 STANDINGS: Mapping[str, str] = {
     "pending": Standing.SCHEDULED,
