@@ -68,6 +68,8 @@ class Connection(Keyed):
     failing_since = models.DateTimeField(null=True)
     failures = models.PositiveIntegerField(default=0)
     """Failures of the platform as a whole since the last answer that made sense."""
+    busies = models.PositiveIntegerField(default=0)
+    """How often in a row it said that it was asked too fast, and not for how long."""
     rests_until = models.DateTimeField(null=True)
     """Nothing is asked before: it failed again and again, or said 429."""
     last_error = models.TextField(blank=True)

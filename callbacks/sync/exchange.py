@@ -101,9 +101,9 @@ class Exchange:
     def _begin_more(self, pool: ThreadPoolExecutor) -> float | None:
         """As many as there are permits for; seconds until there may be more, ``None``: nothing waits.
 
-        After failures one request alone shows whether the platform is back.
+        After some failures in a row one request alone shows whether the platform is back.
         """
-        at_most = 1 if self.connection.failures else THREADS
+        at_most = 1 if self.connection.failures >= outcomes.RESTS_AFTER else THREADS
         while len(self.under_way) < at_most:
             if (left := self.pacer.left()) > 0:
                 return left

@@ -12,6 +12,7 @@ from callbacks.models import Callback, Connection, Counterpart
 from callbacks.sync import lines, polling, returning
 from callbacks.sync.contents import as_json
 from callbacks.sync.jobs import (
+    SENT,
     Doubles,
     Ended,
     Job,
@@ -29,6 +30,7 @@ from callbacks.sync.platforms.base import (
     Gone,
     InTheWay,
     PlatformError,
+    Postponed,
     Refused,
     TooMany,
     Unwelcome,
@@ -38,7 +40,7 @@ State = Counterpart.State
 GIVE_UP_AFTER = timedelta(hours=24)
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 LONGEST_REST = 60.0
-RESTS_AFTER = 3
+RESTS_AFTER = 5
 """So many failures in a row, and the whole connection rests."""
 UNWELCOME_REST = 20.0
 MADE_AGAIN = 3
@@ -210,8 +212,12 @@ class _After:
 
     def _failed(self, failed: PlatformError) -> None:
         there = self.there
+        if isinstance(failed, Postponed):
+            if self.kind in SENT:
+                self._back()
+            return
         there.last_error, there.last_answer = failed.message, failed.answer
-        if self.kind not in (Kind.CREATE, Kind.UPDATE, Kind.CANCEL):
+        if self.kind not in SENT:
             self._look_failed(failed)
         elif isinstance(failed, InTheWay):
             self._conflict(failed)
@@ -305,9 +311,12 @@ def _note_health(connection: Connection, told: Sequence[Outcome], at: datetime) 
     """How the platform is doing; written where something changed, or a second is over."""
     before = [getattr(connection, name) for name in HEALTH]
     failed = next((one for one in told if isinstance(one, PlatformError)), None)
+    if isinstance(failed, Postponed):
+        return
     if isinstance(failed, Busy):
         _rest(connection, failed, at)
     elif failed is not None and failed.is_of_platform:
+        connection.busies = 0
         _fail(connection, failed, at)
     else:
         _recover(connection, at)
@@ -318,7 +327,7 @@ def _note_health(connection: Connection, told: Sequence[Outcome], at: datetime) 
 
 
 HEALTH = (
-    "failures", "failing_since", "rests_until", "last_error", "refused_reason", "last_success_at",
+    "failures", "busies", "failing_since", "rests_until", "last_error", "refused_reason", "last_success_at",
     "batch_size",
 )  # fmt: skip
 
@@ -327,8 +336,8 @@ def _rest(connection: Connection, busy: Busy, at: datetime) -> None:
     """It was asked too fast: all of the connection waits, not one callback (rules §6.2)."""
     seconds = busy.seconds
     if seconds is None:
-        connection.failures += 1
-        seconds = max(1.0, full_jitter(connection.failures, 1.0, LONGEST_REST))
+        seconds = max(1.0, full_jitter(connection.busies, 1.0, LONGEST_REST))
+        connection.busies += 1
     connection.rests_until = at + timedelta(seconds=seconds)
     connection.last_error = busy.message
 
@@ -348,7 +357,7 @@ def _fail(connection: Connection, failed: PlatformError, at: datetime) -> None:
 
 
 def _recover(connection: Connection, at: datetime) -> None:
-    connection.failures, connection.failing_since = 0, None
+    connection.failures, connection.failing_since, connection.busies = 0, None, 0
     connection.refused_reason = ""
     last = connection.last_success_at
     if last is None or at - last >= timedelta(seconds=1):

@@ -119,6 +119,10 @@ class NotSent(PlatformError):
     is_of_platform = True
 
 
+class Postponed(PlatformError):
+    """We did not send it: the connection rests, or the slice is over. It says nothing about anybody."""
+
+
 class NoAnswer(PlatformError):
     """It left, and nothing that makes sense came back: lost, late, cut, or an error of theirs."""
 
