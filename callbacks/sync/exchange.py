@@ -24,11 +24,13 @@ from django.db import connection as database
 from django.utils import timezone
 
 from callbacks.models import Connection
+from callbacks.models.encrypted import Unreadable
 from callbacks.sync import lines, outcomes, planning, polling
 from callbacks.sync.jobs import Job, Kind, Outcome
 from callbacks.sync.opening import opened
 from callbacks.sync.pace import Pacer
 from callbacks.sync.platforms.base import Platform
+from callbacks.sync.platforms.regions import NoRegion
 
 THREADS = 24
 SLICE_SECONDS = 5.0
@@ -52,8 +54,12 @@ def exchange(connection_id: uuid.UUID, *, seconds: float = SLICE_SECONDS) -> int
             return 0
         if connection.is_resting(timezone.now()):
             return 0
-        with opened(connection) as (platform, pacer):
-            return Exchange(connection, platform, pacer).run(seconds)
+        try:
+            with opened(connection) as (platform, pacer):
+                return Exchange(connection, platform, pacer).run(seconds)
+        except (Unreadable, NoRegion) as closed:
+            outcomes.refuse(connection, str(closed), timezone.now())
+            return 0
 
 
 @contextmanager

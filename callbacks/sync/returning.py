@@ -36,10 +36,18 @@ def apply_all(remotes: Sequence[Remote], connection: Connection, at: datetime) -
     Counterpart.objects.filter(pk__in=[one.pk for one in seen]).update(seen_at=at)
     for remote in remotes:
         there = found.get(remote.id)
-        if there is not None and there.state == State.THERE and _differs(there, remote):
+        if there is None or there.state != State.THERE or _is_older(there, remote, connection, at):
+            continue
+        if _differs(there, remote):
             callback = Callback.objects.for_display().get(pk=there.callback_id)
             apply(callback, there, remote, connection, at)
             there.save()
+
+
+def _is_older(there: Counterpart, remote: Remote, connection: Connection, at: datetime) -> bool:
+    """Whether a list may show it as it was before we last changed it. An end is never taken back."""
+    told_lately = there.synced_at is not None and there.synced_at > at - connection.settle
+    return told_lately and not remote.is_over
 
 
 def _differs(there: Counterpart, remote: Remote) -> bool:
