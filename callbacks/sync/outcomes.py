@@ -225,6 +225,7 @@ class _After:
         else:
             self._back()
             if not isinstance(failed, (Busy, TooMany)) and not failed.is_of_platform:
+                there.attempts += 1
                 self._later()
 
     def _look_failed(self, failed: PlatformError) -> None:

@@ -112,7 +112,7 @@ class GenesysCloud:
         return dataclasses.replace(there.remote, **_shown(wanted))
 
     def _change(self, there: Portrait, changes: frozenset[str], wanted: Content) -> None:
-        if there.remote.standing in IN_HAND:
+        if self._may_be_in_hand(there):
             raise NotNow("An agent has it in hand there.")
         if changes == {"priority"} and there.remote.standing == Standing.WAITING:
             self._prioritise(there, wanted)
@@ -122,6 +122,13 @@ class GenesysCloud:
         if why := _why_not(there, changes, wanted):
             raise CannotPatch(why)
         self._patch(there, changes, wanted)
+
+    def _may_be_in_hand(self, there: Portrait) -> bool:
+        """Also in a state that nobody has heard of, once its time has come."""
+        is_unclear = there.remote.standing == Standing.UNKNOWN
+        return there.remote.standing in IN_HAND or (
+            is_unclear and there.held.requested_at <= self._now()
+        )
 
     def _patch(self, there: Portrait, changes: frozenset[str], wanted: Content) -> None:
         """PATCH of a scheduled callback that stays its owner's, or becomes another one's."""
@@ -405,7 +412,7 @@ def _why_not(there: Portrait, changes: frozenset[str], wanted: Content) -> str:
         return f"the platform cannot change {' and '.join(sorted(fixed))} of a callback."
     if not wanted.owner or not there.held.owner:
         return "the platform can change only callbacks that an agent owns and goes on owning."
-    if there.remote.standing != Standing.SCHEDULED:
+    if there.remote.standing == Standing.WAITING:
         return "the platform can change a callback only before its time."
     return ""
 
