@@ -61,6 +61,8 @@ class Remote:
     reference: str = ""
     """Ours, where it carries one."""
     owner: str | None = None
+    is_owner_sure: bool = True
+    """Whether the platform itself says so, not only what we once wrote there."""
     queue: str = ""
     name: str = ""
     window_seconds: int | None = None

@@ -130,6 +130,7 @@ def portrayed(conversation: Told, at: datetime) -> Portrait:
         requested_at=scheduled_at,
         reference=held.reference,
         owner=held.owner,
+        is_owner_sure=False,
         queue=held.queue,
         name=held.name,
         data={name: value for name, value in data.items() if name not in OURS},
