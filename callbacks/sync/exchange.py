@@ -24,17 +24,21 @@ from django.db import connection as database
 from django.utils import timezone
 
 from callbacks.models import Connection
+from callbacks.models.encrypted import Unreadable
 from callbacks.sync import lines, outcomes, planning, polling
-from callbacks.sync.jobs import Job, Kind, Outcome
+from callbacks.sync.jobs import Job, Kind, NotThere, Outcome, ToReplace
 from callbacks.sync.opening import opened
 from callbacks.sync.pace import Pacer
 from callbacks.sync.platforms.base import Platform
+from callbacks.sync.platforms.regions import NoRegion
 
 THREADS = 24
 SLICE_SECONDS = 5.0
 """Then the slice ends, and the process is free; another one goes on."""
 LOOK_AGAIN_SECONDS = 0.1
 AT_ONCE = 200
+MADE_ANEW = (ToReplace, NotThere)
+"""After these the platform has nothing: what waits is asked for without a pause."""
 LOCK = 4_170_920_050
 KEEPALIVES = """
     SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3
@@ -52,8 +56,12 @@ def exchange(connection_id: uuid.UUID, *, seconds: float = SLICE_SECONDS) -> int
             return 0
         if connection.is_resting(timezone.now()):
             return 0
-        with opened(connection) as (platform, pacer):
-            return Exchange(connection, platform, pacer).run(seconds)
+        try:
+            with opened(connection) as (platform, pacer):
+                return Exchange(connection, platform, pacer).run(seconds)
+        except (Unreadable, NoRegion) as closed:
+            outcomes.refuse(connection, str(closed), timezone.now())
+            return 0
 
 
 @contextmanager
@@ -159,6 +167,8 @@ class Exchange:
             job = self.under_way.pop(future)
             job.outcomes = future.result()
             outcomes.settle(job, self.connection, timezone.now())
+            if any(isinstance(outcome, MADE_ANEW) for outcome in job.outcomes):
+                self.asked_for_lines_at = 0.0
 
 
 def connections_at_work() -> Sequence[uuid.UUID]:

@@ -202,7 +202,8 @@ class _After:
     def _doubles(self, doubles: Doubles) -> None:
         there = self.there
         there.checks_left = max(0, there.checks_left - 1)
-        there.check_at = self.at + SECOND_CHECK if there.checks_left else None
+        pause = max(SECOND_CHECK, self.connection.settle)
+        there.check_at = self.at + pause if there.checks_left else None
         if doubles.kept and there.state == State.THERE and doubles.kept.id != there.external_id:
             there.external_id, there.handle = doubles.kept.id, dict(doubles.kept.handle)
         for remote in doubles.dropped:
@@ -230,6 +231,7 @@ class _After:
         else:
             self._back()
             if not isinstance(failed, (Busy, TooMany)) and not failed.is_of_platform:
+                there.attempts += 1
                 self._later()
 
     def _look_failed(self, failed: PlatformError) -> None:
@@ -310,7 +312,7 @@ def full_jitter(times: int, first: float, longest: float) -> float:
 def _note_health(connection: Connection, told: Sequence[Outcome], at: datetime) -> None:
     """How the platform is doing; written where something changed, or a second is over."""
     before = [getattr(connection, name) for name in HEALTH]
-    failed = next((one for one in told if isinstance(one, PlatformError)), None)
+    failed = next(filter(None, map(_failure, told)), None)
     if isinstance(failed, Postponed):
         return
     if isinstance(failed, Busy):
@@ -324,6 +326,19 @@ def _note_health(connection: Connection, told: Sequence[Outcome], at: datetime) 
         connection.batch_size = max(1, len(told) // 2)
     if before != [getattr(connection, name) for name in HEALTH]:
         connection.save(update_fields=HEALTH)
+
+
+def refuse(connection: Connection, why: str, at: datetime) -> None:
+    """It cannot even be asked as it is set up: somebody must look (``at``: aware UTC)."""
+    connection.refused_reason, connection.last_error = why, why
+    connection.rests_until = at + timedelta(seconds=UNWELCOME_REST)
+    connection.save(update_fields=HEALTH)
+
+
+def _failure(outcome: Outcome) -> PlatformError | None:
+    if isinstance(outcome, Made):
+        return outcome.trouble
+    return outcome if isinstance(outcome, PlatformError) else None
 
 
 HEALTH = (

@@ -34,12 +34,22 @@ def apply_all(remotes: Sequence[Remote], connection: Connection, at: datetime) -
     found = {counterpart.external_id: counterpart for counterpart in ours}
     seen = [found[remote.id] for remote in remotes if remote.id in found]
     Counterpart.objects.filter(pk__in=[one.pk for one in seen]).update(seen_at=at)
+    for one in seen:
+        one.seen_at = at
     for remote in remotes:
         there = found.get(remote.id)
-        if there is not None and there.state == State.THERE and _differs(there, remote):
+        if there is None or there.state != State.THERE or _is_older(there, remote, connection, at):
+            continue
+        if _differs(there, remote):
             callback = Callback.objects.for_display().get(pk=there.callback_id)
             apply(callback, there, remote, connection, at)
             there.save()
+
+
+def _is_older(there: Counterpart, remote: Remote, connection: Connection, at: datetime) -> bool:
+    """Whether a list may show it as it was before we last changed it. An end is never taken back."""
+    told_lately = there.synced_at is not None and there.synced_at > at - connection.settle
+    return told_lately and not remote.is_over
 
 
 def _differs(there: Counterpart, remote: Remote) -> bool:
@@ -48,7 +58,11 @@ def _differs(there: Counterpart, remote: Remote) -> bool:
     if there.content is None:
         return False
     known = from_json(there.content)
-    return remote.requested_at != known.requested_at or remote.owner != known.owner
+    return remote.requested_at != known.requested_at or _owner_of(remote, known) != known.owner
+
+
+def _owner_of(remote: Remote, known: Content) -> str | None:
+    return remote.owner if remote.is_owner_sure else known.owner
 
 
 def apply(
@@ -79,7 +93,9 @@ def _end(callback: Callback, remote: Remote, by: Actor, at: datetime) -> None:
     status, what = ENDINGS[remote.standing]
     before = journal.snapshot(callback)
     holding.end_offer(callback, "withdrawn", at)
-    holding.store(callback, at=at, status=status, ended_at=at, agent_id=None, held_for="")
+    holding.store(
+        callback, at=at, status=status, ended_at=at, agent=None, held_for="", next_action_at=None
+    )
     said = f"On the platform: {remote.outcome or remote.standing}."
     journal.record(callback, what, by=by, at=at, before=before, reason=said, action=None)
 
@@ -92,16 +108,26 @@ def _change(
     before = journal.snapshot(callback)
     if remote.requested_at and remote.requested_at != known.requested_at:
         changes |= _moved(callback, remote.requested_at)
-    if remote.owner != known.owner:
-        owner = Agent.objects.filter(platform_id=remote.owner or "").exclude(platform_id="").first()
-        if owner or remote.owner is None:
-            changes |= {"owner": owner}
+    if (key := _owner_of(remote, known)) != known.owner:
+        owner = Agent.objects.filter(platform_id=key or "").exclude(platform_id="").first()
+        if owner or key is None:
+            changes |= _handed_to(owner, callback, remote.requested_at, at)
     if changes and callback.status in (Status.PENDING, Status.WAITING):
         holding.store(callback, at=at, **changes)
         said = "Changed on the platform."
         what = What.RESCHEDULED if "requested_at" in changes else What.HANDED_OVER
         journal.record(callback, what, by=by, at=at, before=before, reason=said, action=None)
     there.content = as_json(_confirmed(there, remote))
+
+
+def _handed_to(
+    owner: Agent | None, callback: Callback, requested_at: datetime | None, at: datetime
+) -> dict[str, object]:
+    """Its period begins with the time of the callback, and when that has come, now."""
+    if owner is None:
+        return {"owner": None, "ownership_expires_at": None}
+    starts = max(requested_at or callback.requested_at, at)
+    return {"owner": owner, "ownership_expires_at": starts + callback.queue.ownership_period}
 
 
 def _moved(callback: Callback, requested_at: datetime) -> dict[str, object]:
@@ -131,5 +157,5 @@ def _confirmed(there: Counterpart, remote: Remote) -> Content:
         known,
         requested_at=requested_at,
         window_starts_at=known.window_starts_at + shift,
-        owner=remote.owner,
+        owner=_owner_of(remote, known),
     )
