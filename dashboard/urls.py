@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from dashboard import entrance, errors, health, metrics
+from dashboard import entrance, errors, health, metrics, platform_events
 from dashboard.accounts import views as accounts
 from dashboard.agent import calling
 from dashboard.agent import views as agent
@@ -88,6 +88,7 @@ urlpatterns = [
     path("oauth/token", tokens.token, name="oauth-token"),
     path("oauth/revoke", tokens.revocation, name="oauth-revoke"),
     # Machines
+    path("sync/<uuid:key>/events", platform_events.receive, name="platform-events"),
     path("engine", health.engine, name="engine"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
