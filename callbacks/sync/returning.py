@@ -361,7 +361,7 @@ def _follow(callback: Callback, there: Counterpart, remote: Remote, told: Tiding
     if not _is_step(there, remote):
         return
     there.standing = remote.standing
-    if callback.ended_at or callback.queue.routing_mode != Queue.RoutingMode.PLATFORM:
+    if callback.ended_at or not callback.queue.is_routed_by_platform:
         return
     by = Actor.platform(told.connection.name)
     before, what, values = journal.snapshot(callback), What.SYNCHRONISED, {}
