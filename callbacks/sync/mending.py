@@ -49,10 +49,12 @@ def mend(connection: Connection, at: datetime) -> int:
 
 
 @transaction.atomic
-def make_anew(counterpart: Counterpart, connection: Connection, at: datetime) -> bool:
+def make_anew(
+    counterpart: Counterpart, connection: Connection, at: datetime, *, by: Actor | None = None
+) -> bool:
     """Let it be made there again, under a new reference; else a person must look. Whether it will be.
 
-    Only what is still to come: of a past time nobody knows whether the contact was called.
+    ``by``: the person who said so; else it happens by itself. Only what is still to come: of a past time nobody knows whether the contact was called.
     """
     there = Counterpart.objects.select_for_update(no_key=True).get(pk=counterpart.pk)
     if there.lost_at is None:
@@ -67,7 +69,7 @@ def make_anew(counterpart: Counterpart, connection: Connection, at: datetime) ->
         there.state, there.last_error = State.PARKED, said + why_not
     there.save()
     journal.record(
-        callback, journal.What.SYNCHRONISED, by=Actor.platform(connection.name), at=at, before={},
+        callback, journal.What.SYNCHRONISED, by=by or Actor.platform(connection.name), at=at, before={},
         after={}, reason=said + (why_not or "It is made there anew."),
         action=None if why_not else journal.Action.CREATE,
     )  # fmt: skip

@@ -67,7 +67,8 @@ def apply_all(remotes: Sequence[Remote], told: Tidings) -> Sequence[Remote]:
     known = Counterpart.objects.filter(
         connection=told.connection, external_id__in=[remote.id for remote in remotes]
     )
-    found = {one.external_id: one for one in known.annotate(routing=MODE)}
+    locked = known.annotate(routing=MODE).select_for_update(of=("self",), no_key=True)
+    found = {one.external_id: one for one in locked.order_by("pk")}
     if not told.is_event:
         live = [found[one.id].pk for one in remotes if one.id in found and not one.is_over]
         Counterpart.objects.filter(pk__in=live).update(seen_at=told.at, lost_at=None)

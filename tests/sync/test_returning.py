@@ -264,7 +264,9 @@ def test_what_cannot_be_taken_over_is_listed_and_stops_nothing(both: Connected) 
     premium = both.make_there("+19005550100")
     barred = both.make_there("+12025550177")
     contacts = ContactList.objects.create(name="Complaints")
-    ContactListEntry.objects.create(contact_list=contacts, phone_number="+12025550177")
+    ContactListEntry.objects.create(
+        contact_list=contacts, phone_number="+12025550177", is_uncallable=True
+    )
     good = both.make_there("+12025550188")
     both.exchange()
     callback = Callback.objects.get()
