@@ -179,7 +179,9 @@ def _end(callback: Callback, there: Counterpart, remote: Remote, told: Tidings) 
             there.remote_changed_at, there.standing = remote.changed_at, remote.standing
             said = f"{_words(remote)} The call that is under way here goes on."
             _note(callback, said, by, told.at)
+        there.shown = {"standing": remote.standing}
         return
+    there.shown = None
     there.state, there.remote_changed_at = State.OVER, remote.changed_at or there.remote_changed_at
     there.standing = remote.standing
     if callback.ended_at is None:

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +17,8 @@ from pytest_django.live_server_helper import LiveServer
 from callbacks.lifecycle import Status
 from callbacks.models import Callback, Connection, Counterpart, PlatformEvent
 from callbacks.sync import events
-from tests.practice.platforms import Practice, ahead, process, stamp, wait
+from tests.cast import make_cast
+from tests.practice.platforms import Practice, ahead, stamp, wait
 from tests.sync.connected import SECRET, Connected, connected, fresh, moment, told
 
 State = Counterpart.State
@@ -201,46 +203,51 @@ def test_what_was_applied_long_ago_is_forgotten(both: Connected) -> None:
 
 
 @pytest.fixture
-def pushing(transactional_db: None, live_server: LiveServer, settings: Any) -> Any:
-    """A platform in a process of its own, which tells a server of ours what happens, with faults."""
+def pushing(
+    transactional_db: None, practising: Practice, live_server: LiveServer, settings: Any
+) -> Iterator[Connected]:
+    """The platform in its process tells a server of ours what happens, with faults."""
     settings.PRIVATE_PLATFORMS = True
-    from tests.cast import make_cast
-
-    with process("--rate", "none", "--dialect", "guide") as practice:
-        both = connected(make_cast(), practice)
-        wanted = {"url": f"{live_server.url}/sync/{both.key}/events"}
-        made = practice.post("/api/v2/webhooks", wanted).json()
-        events.set_secret(both.connection, made["secret"])
-        yield both
+    both = connected(make_cast(), practising)
+    wanted = {"url": f"{live_server.url}/sync/{both.key}/events"}
+    hook = practising.post("/api/v2/webhooks", wanted).json()
+    events.set_secret(both.connection, hook["secret"])
+    yield both
+    practising.send("DELETE", f"/api/v2/webhooks/{hook['id']}")
 
 
-def delivered(practice: Practice) -> list[dict[str, Any]]:
-    """What the platform has brought to us."""
-    lines: list[dict[str, Any]] = practice.console("GET", "events")["lines"]
+FAULTS = {
+    "event_twice": ([204, 204], True),
+    "event_forged": ([401], False),
+    "event_stale": ([401], False),
+    "event_unknown": ([204], False),
+    "event_late": ([204], True),
+}
+"""What our door answers each time, and whether the event ends the callback here."""
+
+
+def test_a_platform_s_own_events_with_their_faults(pushing: Connected) -> None:
+    for fault, (statuses, ends) in FAULTS.items():
+        pushing.practice.order(shares={})
+        made = 1 + len(_delivered(pushing))
+        callback = pushing.promised()
+        _wait_for(pushing, made)
+        pushing.practice.order(shares={fault: 1.0})
+        pushing.meddle(callback, "complete")
+        _wait_for(pushing, made + len(statuses))
+        answers = [line["status"] for line in _delivered(pushing)[made:]]
+        assert answers == statuses, fault
+        apply(pushing)
+        assert (fresh(callback).status == Status.COMPLETED) is ends, fault
+        pushing.exchange()
+        assert fresh(callback).status == Status.COMPLETED, "what no event told, a look does"
+        assert [what for what, _ in told(callback)].count("completed") == 1, fault
+
+
+def _delivered(both: Connected) -> list[dict[str, Any]]:
+    lines: list[dict[str, Any]] = both.practice.console("GET", "events")["lines"]
     return lines
 
 
-@pytest.mark.parametrize(
-    ("fault", "statuses", "ends"),
-    [
-        ("event_twice", [204, 204], True),
-        ("event_forged", [401], False),
-        ("event_stale", [401], False),
-        ("event_unknown", [204], False),
-        ("event_late", [204], True),
-    ],
-)
-def test_a_platform_s_own_events_with_their_faults(
-    pushing: Connected, fault: str, statuses: list[int], ends: bool
-) -> None:
-    callback = pushing.promised()
-    wait(lambda: len(delivered(pushing.practice)) == 1)
-    pushing.practice.order(shares={fault: 1.0})
-    pushing.meddle(callback, "complete")
-    wait(lambda: len(delivered(pushing.practice)) == 1 + len(statuses))
-    assert [line["status"] for line in delivered(pushing.practice)[1:]] == statuses
-    apply(pushing)
-    assert (fresh(callback).status == Status.COMPLETED) is ends
-    pushing.exchange()
-    assert fresh(callback).status == Status.COMPLETED, "what an event did not tell, a look does"
-    assert [what for what, _ in told(callback)].count("completed") == 1
+def _wait_for(both: Connected, count: int) -> None:
+    wait(lambda: len(_delivered(both)) >= count)
