@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from callbacks import calls, clock, imports, programs, webhooks
+from callbacks import calls, clock, imports, programs, sync, webhooks
 
 
 @shared_task
@@ -48,3 +48,4 @@ def forget() -> None:
     programs.forget_old_answers(at)
     programs.forget_old_tokens(at)
     imports.prune(at)
+    sync.prune(at)

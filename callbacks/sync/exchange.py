@@ -25,7 +25,7 @@ from django.utils import timezone
 
 from callbacks.models import Connection
 from callbacks.models.encrypted import Unreadable
-from callbacks.sync import lines, outcomes, planning, polling
+from callbacks.sync import events, lines, outcomes, planning, polling
 from callbacks.sync.jobs import Job, Kind, NotThere, Outcome, ToReplace
 from callbacks.sync.opening import opened
 from callbacks.sync.pace import Pacer
@@ -134,6 +134,7 @@ class Exchange:
     def _next(self) -> Job | None:
         """What to do next: clear up what is not sure, then tell what waits, then look what happened."""
         at, busy = timezone.now(), self._busy()
+        events.apply(self.connection, at)
         unsure = planning.unsure(self.connection, at, but=busy)
         if unsure is not None:
             return unsure
@@ -141,7 +142,7 @@ class Exchange:
             job, self.lines = planning.plan(self.connection, self.platform, self.lines, at)
             if job is not None:
                 return job
-        return polling.due(self.connection, at, is_under_way=self._is_polling())
+        return polling.due(self.connection, at, but=busy, is_under_way=self._is_polling())
 
     def _has_lines(self, at: datetime, busy: set[uuid.UUID]) -> bool:
         """Fetched many at a time; asked for again at most some times a second."""

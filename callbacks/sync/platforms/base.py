@@ -71,6 +71,8 @@ class Remote:
     """When it last changed, by the platform's own account."""
     outcome: str = ""
     """What became of it, in the platform's words."""
+    attempts: int | None = None
+    """How often the contact was called there; ``None`` where it does not say."""
     handle: Mapping[str, Any] = field(default_factory=dict)
     """What its API needs besides the id."""
 
