@@ -1,5 +1,6 @@
 """What came of a job, written down: how the callback stands there, what is settled, what comes next."""
 
+import json
 import random
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -211,6 +212,7 @@ class _After:
     def _failed(self, failed: PlatformError) -> None:
         there = self.there
         there.last_error, there.last_answer = failed.message, failed.answer
+        there.last_request = json.dumps(there.sending, ensure_ascii=False) if there.sending else ""
         if self.kind not in (Kind.CREATE, Kind.UPDATE, Kind.CANCEL):
             self._look_failed(failed)
         elif isinstance(failed, InTheWay):
