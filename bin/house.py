@@ -212,14 +212,23 @@ def _parts(house: House, listening: int) -> list[Part]:
     web = [python, "-m", "uvicorn", "dashboard.asgi:application", "--fd", str(listening)]
     web += ["--log-level", "warning", "--no-access-log", "--no-server-header"]
     web += ["--timeout-graceful-shutdown", "2"]
-    worker = [*celery, "worker", "--queues", "routing,sync", "--loglevel", "WARNING"]
+    lone = ["--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
+    worker = [*celery, "worker", "--queues", "routing", *lone, "--hostname", "routing@%h"]
     worker += ["--concurrency", str(_processes("WORKER_CONCURRENCY"))]
-    worker += ["--without-gossip", "--without-mingle"]
+    # What takes seconds, and waits for others most of them, has threads of its own: ticks never
+    # wait behind it.
+    courier = [*celery, "worker", "--queues", "sync", *lone, "--hostname", "sync@%h"]
+    courier += ["--pool", "threads", "--concurrency", "8"]
     # In memory: what is due is asked of the database, so the clock has nothing to remember.
     clock = [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""]
     clock += ["--scheduler", "celery.beat:Scheduler"]
     webs = [Part("web", web, (listening,)) for _ in range(_processes("WEB_WORKERS"))]
-    return [*webs, Part("worker", worker), Part("clock", clock)]
+    return [
+        *webs,
+        Part("worker", worker),
+        Part("synchronising worker", courier),
+        Part("clock", clock),
+    ]
 
 
 def _processes(name: str) -> int:

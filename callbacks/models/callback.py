@@ -116,7 +116,9 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
         )
         return self.annotate(
             platform=F("queue__connected__connection__name"),
-            there=Subquery(ours.order_by(nearest, "pk").values(told=told)[:1]),
+            there=Subquery(
+                ours.alias(nearest=nearest).order_by("nearest", "pk").values(told=told)[:1]
+            ),
             is_unsettled=Exists(unsettled),
         )
 
