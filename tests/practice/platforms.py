@@ -83,6 +83,8 @@ class Practice:
 
     ask: Ask
     token: str = field(default="", repr=False)
+    base: str = ""
+    """Its address, where it is a process of its own."""
 
     def log_in(self, secret: str = "practice", **form: str) -> httpx.Response:
         """Get a token."""
@@ -176,7 +178,7 @@ def process(*arguments: str, end: signal.Signals = signal.SIGTERM) -> Iterator[P
             said = started.stdout.readline().decode()
             assert said.startswith("The practice platform listens at "), said
             with httpx.Client(base_url=said.split()[-1], timeout=5, trust_env=False) as client:
-                yield Practice(client.request)
+                yield Practice(client.request, base=str(client.base_url).rstrip("/"))
         finally:
             started.send_signal(end)
             status = started.wait(10)
