@@ -47,7 +47,7 @@ def sync_wake() -> None:
     """Once a second: each connection that may have something to do is gone on with."""
     for key in sync.connections_at_work():
         # The next second wakes it again; one at a time does the work, whoever starts it.
-        sync_exchange.apply_async([str(key)], expires=1)
+        sync_exchange.apply_async((str(key),), expires=1)
 
 
 @shared_task

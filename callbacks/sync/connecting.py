@@ -66,10 +66,7 @@ def add(wish: Wish, queues: Mapping[Queue, str], *, by: Actor, at: datetime) -> 
 
     Raises ``Refused`` with every problem at once.
     """
-    problems = [*_problems(wish), *_queue_problems(queues, None)]
-    if not wish.client_secret:
-        problems.append(Problem("invalid.value", "client_secret", "Give the client's secret."))
-    if problems:
+    if problems := problems_of(wish, queues):
         raise Refused(problems)
     made = Connection(created_at=at)
     _take(made, wish)
@@ -82,7 +79,7 @@ def add(wish: Wish, queues: Mapping[Queue, str], *, by: Actor, at: datetime) -> 
 @transaction.atomic
 def change(held: Connection, wish: Wish) -> Connection:
     """Make it as wished. Where it leads elsewhere, its token is worth nothing any more."""
-    if problems := list(_problems(wish, held)):
+    if problems := problems_of(wish, {}, held):
         raise Refused(problems)
     _take(held, wish)
     held.token, held.token_until = None, None
@@ -132,6 +129,16 @@ def rate_in_words(held: Connection) -> str:
 
 
 # --- what can be wrong -------------------------------------------------------------------------
+
+
+def problems_of(
+    wish: Wish, queues: Mapping[Queue, str], held: Connection | None = None
+) -> list[Problem]:
+    """All that speaks against a new connection with these queues, or against changing one to it."""
+    problems = [*_problems(wish, held), *_queue_problems(queues, held)]
+    if held is None and not wish.client_secret:
+        problems.append(Problem("invalid.value", "client_secret", "Give the client's secret."))
+    return problems
 
 
 def _problems(wish: Wish, held: Connection | None = None) -> Iterator[Problem]:
