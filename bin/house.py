@@ -223,12 +223,20 @@ def _parts(house: House, listening: int) -> list[Part]:
     clock = [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""]
     clock += ["--scheduler", "celery.beat:Scheduler"]
     webs = [Part("web", web, (listening,)) for _ in range(_processes("WEB_WORKERS"))]
+    # The telephony platform that the demonstration is kept in step with.
+    practice = [python, str(ROOT / "manage.py"), "demo_platform"]
     return [
         *webs,
         Part("worker", worker),
         Part("synchronising worker", courier),
         Part("clock", clock),
+        *([Part("practice platform", practice)] if _is_demonstration() else []),
     ]
+
+
+def _is_demonstration() -> bool:
+    said = setting("DEMO", setting("RINGBACK_EMBEDDED", "0")).lower()
+    return said in ("1", "true", "yes", "on", "y", "ok")
 
 
 def _processes(name: str) -> int:
@@ -279,8 +287,7 @@ def _answers(house: House) -> bool:
 def _tell(house: House) -> None:
     name = f"[{house.host}]" if ":" in house.host else house.host
     say(f"\nRingback is ready: http://{name}:{house.port}/")
-    is_demo = setting("DEMO", setting("RINGBACK_EMBEDDED", "0")).lower()
-    if is_demo in ("1", "true", "yes", "on", "y", "ok"):
+    if _is_demonstration():
         say(f"Log in as {LOG_INS}; the password is “demo”.")
     say("Ctrl-C stops it; everything is kept.\n")
 

@@ -329,5 +329,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
+        # It would tell each request with its address, where numbers stand.
+        "httpx": {"level": "WARNING"},
     },
 }
