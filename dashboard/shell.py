@@ -38,7 +38,7 @@ SCREENS = (
     ("Expired", "expired", "alarm-clock-off", {Role.SUPERVISOR, Role.ADMIN}),
     ("Contact lists", "contact-lists", "phone-off", {Role.SUPERVISOR, Role.ADMIN}),
     ("Import", "imports", "file-up", {Role.SUPERVISOR, Role.ADMIN}),
-    ("Synchronisation", "sync", "refresh-cw", {Role.SUPERVISOR, Role.ADMIN}),
+    ("Sync", "sync", "refresh-cw", {Role.SUPERVISOR, Role.ADMIN}),
     ("Webhooks", "webhooks", "webhook", {Role.ADMIN}),
     ("Admin", "admin:index", "settings", {Role.ADMIN}),
 )

@@ -11,7 +11,7 @@ from django.db.models import Count, Exists, Min, OuterRef, Q
 
 from callbacks import access, sync
 from callbacks.access import Actor
-from callbacks.models import Callback, Connection, Counterpart, OutboxMessage
+from callbacks.models import Callback, ConnectedQueue, Connection, Counterpart, OutboxMessage
 from callbacks.models.connection import CounterpartQuerySet
 from callbacks.rules import numbers
 from callbacks.rules.limits import distance_in_words
@@ -51,7 +51,21 @@ class Shown:
     conflicts: int = 0
     there: int = 0
     """Callbacks that it holds."""
-    queues: Sequence[str] = field(default_factory=list)
+    places: Sequence[ConnectedQueue] = field(default_factory=list)
+    """The queues, as far as the reader watches them."""
+
+    @property
+    def queues(self) -> str:
+        """Their names."""
+        return ", ".join(str(place.queue) for place in self.places)
+
+    @property
+    def names(self) -> str:
+        """Their names, with those that they have there."""
+        return ", ".join(
+            f"{place.queue} (there {place.remote_id})" if place.remote_id else str(place.queue)
+            for place in self.places
+        )
 
     @property
     def rate(self) -> str:
@@ -126,8 +140,8 @@ def overview(by: Actor, at: datetime, only: uuid.UUID | None = None) -> list[Sho
             parked=counted.get((one.pk, State.PARKED), 0),
             conflicts=counted.get((one.pk, State.CONFLICT), 0),
             there=sum(counted.get((one.pk, state), 0) for state in Counterpart.LIVE),
-            queues=[
-                f"{place.queue} as {place.remote_id}" if place.remote_id else str(place.queue)
+            places=[
+                place
                 for place in one.queues.all()
                 if by.is_admin or place.queue_id in by.supervises
             ],
