@@ -64,9 +64,22 @@ def exchange(connection_id: uuid.UUID, *, seconds: float = SLICE_SECONDS) -> int
             return 0
 
 
+def wait_for_the_exchange(connection: Connection) -> None:
+    """Until the slice that may be running is over; none begins before this transaction ends.
+
+    For who changes what a slice believes to know: it takes some seconds at most.
+    """
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_lock_of(connection.pk)])
+
+
+def _lock_of(connection_id: uuid.UUID) -> int:
+    return LOCK ^ (connection_id.int & 0x7FFFFFFF)
+
+
 @contextmanager
 def _alone(connection_id: uuid.UUID) -> Iterator[bool]:
-    key = [LOCK ^ (connection_id.int & 0x7FFFFFFF)]
+    key = [_lock_of(connection_id)]
     with database.cursor() as cursor:
         cursor.execute(KEEPALIVES)
         cursor.execute("SELECT pg_try_advisory_lock(%s)", key)

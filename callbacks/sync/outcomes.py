@@ -1,5 +1,6 @@
 """What came of a job, written down: how the callback stands there, what is settled, what comes next."""
 
+import json
 import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -220,6 +221,7 @@ class _After:
                 self._back()
             return
         there.last_error, there.last_answer = failed.message, failed.answer
+        there.last_request = json.dumps(there.sending, ensure_ascii=False) if there.sending else ""
         if self.kind not in SENT:
             self._look_failed(failed)
         elif isinstance(failed, InTheWay):
