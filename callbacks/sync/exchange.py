@@ -126,15 +126,14 @@ class Exchange:
         """
         at_most = 1 if self.connection.failures >= outcomes.RESTS_AFTER else THREADS
         while len(self.under_way) < at_most:
-            if (left := self.pacer.left()) > 0:
-                return left
-            job = self.ready or self._next()
+            # Made ready before its turn, so that it leaves the moment that comes.
+            self.ready = job = self.ready or self._next()
             if job is None:
                 return None
-            self.ready = job
-            if not self.pacer.take():
-                continue
-            self._begin(job, pool)
+            if (left := self.pacer.left()) > 0:
+                return left
+            if self.pacer.take():
+                self._begin(job, pool)
         return LOOK_AGAIN_SECONDS
 
     def _begin(self, job: Job, pool: ThreadPoolExecutor) -> None:

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from callbacks.models import Callback, Connection, Counterpart, OutboxMessage
+from callbacks.models.compiled import update_all
 
 WAITING = """
 SELECT message.callback_id, max(message.id)
@@ -90,7 +91,7 @@ def settle_told(told: Sequence[tuple[Counterpart, int]], at: datetime) -> None:
         if counterpart.state == Counterpart.State.ABSENT:
             # Over before it was ever told, or in a queue that is not connected any more.
             counterpart.state = Counterpart.State.OVER
-    Counterpart.objects.bulk_update([one for one, _ in told], ["synced_message", "state"])
+    update_all([one for one, _ in told], ["synced_message", "state"])
     settle(told, at)
 
 

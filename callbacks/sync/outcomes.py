@@ -10,6 +10,7 @@ from django.db import transaction
 from callbacks import journal
 from callbacks.access import Actor
 from callbacks.models import Callback, Connection, Counterpart
+from callbacks.models.compiled import update_all
 from callbacks.sync import lines, planning, polling, returning
 from callbacks.sync.contents import as_json
 from callbacks.sync.jobs import (
@@ -67,9 +68,9 @@ def settle(job: Job, connection: Connection, at: datetime) -> None:
             continue
         after = _After(job, task, counterpart, callbacks[counterpart.callback_id], connection, at)
         after.take(outcome)
-        counterpart.save()
         if after.is_told:
             settled.append((counterpart, task.last_message))
+    update_all(list(held.values()))
     lines.settle(settled, at)
 
 

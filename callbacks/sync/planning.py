@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from callbacks.models import Callback, ConnectedQueue, Connection, Counterpart
+from callbacks.models.compiled import update_all
 from callbacks.sync import jobs
 from callbacks.sync.contents import as_json, content_of, from_json, is_same
 from callbacks.sync.jobs import SENT, Job, Kind, Task
@@ -146,7 +147,7 @@ def write_down(job: Job, at: datetime) -> None:
         counterpart.sending = {"kind": job.kind, "content": content}
         counterpart.state, counterpart.sent_at = State.SENDING, at
         counterpart.tried_message = task.last_message
-    Counterpart.objects.bulk_update([task.counterpart for task in job.tasks], WRITTEN)
+    update_all([task.counterpart for task in job.tasks], WRITTEN)
 
 
 WRITTEN = (
