@@ -70,3 +70,4 @@ def forget() -> None:
     programs.forget_old_answers(at)
     programs.forget_old_tokens(at)
     imports.prune(at)
+    sync.prune(at)

@@ -133,6 +133,11 @@ class Row:
         return self.callback.is_overdue(self.at)
 
     @property
+    def is_routed_by_platform(self) -> bool:
+        """Open, and the telephony platform offers it to agents, not we."""
+        return self.callback.is_open and self.callback.queue.is_routed_by_platform
+
+    @property
     def is_locked(self) -> bool:
         """Owned, and too close to be edited."""
         return self.callback.is_locked(self.at)

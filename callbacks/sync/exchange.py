@@ -24,17 +24,21 @@ from django.db import connection as database
 from django.utils import timezone
 
 from callbacks.models import Connection
-from callbacks.sync import lines, outcomes, planning, polling
-from callbacks.sync.jobs import Job, Kind, Outcome
+from callbacks.models.encrypted import Unreadable
+from callbacks.sync import events, lines, outcomes, planning, polling
+from callbacks.sync.jobs import Job, Kind, NotThere, Outcome, ToReplace
 from callbacks.sync.opening import opened
 from callbacks.sync.pace import Pacer
 from callbacks.sync.platforms.base import Platform
+from callbacks.sync.platforms.regions import NoRegion
 
 THREADS = 24
 SLICE_SECONDS = 5.0
 """Then the slice ends, and the process is free; another one goes on."""
 LOOK_AGAIN_SECONDS = 0.1
 AT_ONCE = 200
+MADE_ANEW = (ToReplace, NotThere)
+"""After these the platform has nothing: what waits is asked for without a pause."""
 LOCK = 4_170_920_050
 KEEPALIVES = """
     SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3
@@ -52,8 +56,12 @@ def exchange(connection_id: uuid.UUID, *, seconds: float = SLICE_SECONDS) -> int
             return 0
         if connection.is_resting(timezone.now()):
             return 0
-        with opened(connection) as (platform, pacer):
-            return Exchange(connection, platform, pacer).run(seconds)
+        try:
+            with opened(connection) as (platform, pacer):
+                return Exchange(connection, platform, pacer).run(seconds)
+        except (Unreadable, NoRegion) as closed:
+            outcomes.refuse(connection, str(closed), timezone.now())
+            return 0
 
 
 def wait_for_the_exchange(connection: Connection) -> None:
@@ -114,9 +122,9 @@ class Exchange:
     def _begin_more(self, pool: ThreadPoolExecutor) -> float | None:
         """As many as there are permits for; seconds until there may be more, ``None``: nothing waits.
 
-        After failures one request alone shows whether the platform is back.
+        After some failures in a row one request alone shows whether the platform is back.
         """
-        at_most = 1 if self.connection.failures else THREADS
+        at_most = 1 if self.connection.failures >= outcomes.RESTS_AFTER else THREADS
         while len(self.under_way) < at_most:
             if (left := self.pacer.left()) > 0:
                 return left
@@ -139,6 +147,7 @@ class Exchange:
     def _next(self) -> Job | None:
         """What to do next: clear up what is not sure, then tell what waits, then look what happened."""
         at, busy = timezone.now(), self._busy()
+        events.apply(self.connection, at)
         unsure = planning.unsure(self.connection, at, but=busy)
         if unsure is not None:
             return unsure
@@ -146,7 +155,7 @@ class Exchange:
             job, self.lines = planning.plan(self.connection, self.platform, self.lines, at)
             if job is not None:
                 return job
-        return polling.due(self.connection, at, is_under_way=self._is_polling())
+        return polling.due(self.connection, at, but=busy, is_under_way=self._is_polling())
 
     def _has_lines(self, at: datetime, busy: set[uuid.UUID]) -> bool:
         """Fetched many at a time; asked for again at most some times a second."""
@@ -172,6 +181,8 @@ class Exchange:
             job = self.under_way.pop(future)
             job.outcomes = future.result()
             outcomes.settle(job, self.connection, timezone.now())
+            if any(isinstance(outcome, MADE_ANEW) for outcome in job.outcomes):
+                self.asked_for_lines_at = 0.0
 
 
 def connections_at_work() -> Sequence[uuid.UUID]:

@@ -20,6 +20,7 @@ from callbacks.sync.platforms.base import (
     Page,
     Person,
     PlatformError,
+    QueueLimits,
     Refused,
     Remote,
     Result,
@@ -50,6 +51,7 @@ class Guide:
 
     takes_many = True
     finds_at_once = True
+    cannot_hold = frozenset({"preferred", "priority"})
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -80,6 +82,9 @@ class Guide:
             _result(results.get(index), content, told.text)
             for index, content in enumerate(contents)
         ]
+
+    def mark(self, remote: Remote, content: Content) -> None:
+        """The reference went along when it was made."""
 
     def update(self, remote: Remote, before: Content | None, wanted: Content) -> Remote:
         """PATCH of what differs."""
@@ -135,7 +140,7 @@ class Guide:
             raise NoAnswer("The list has no entities.", answer=told.text[:1000])
         cursor = content.get("nextCursor")
         return Page(
-            [_portrayed(one) for one in content["entities"] if isinstance(one, dict)],
+            [portrayed(one) for one in content["entities"] if isinstance(one, dict)],
             str(cursor) if cursor else None,
         )
 
@@ -153,6 +158,10 @@ class Guide:
         return {
             str(one.get("id")): str(one.get("name")) for one in self._entities("/api/v2/queues")
         }
+
+    def limits(self) -> Mapping[str, QueueLimits]:
+        """The contract tells only their names."""
+        return {key: QueueLimits(name) for key, name in self.queues().items()}
 
     def _entities(self, path: str) -> Iterable[Mapping[str, Any]]:
         cursor = None
@@ -240,10 +249,11 @@ def _remote(told: Told) -> Remote:
     content = told.content
     if not isinstance(content, dict) or not content.get("id"):
         raise NoAnswer("The answer holds no callback.", answer=told.text[:1000])
-    return _portrayed(content)
+    return portrayed(content)
 
 
-def _portrayed(one: Mapping[str, Any]) -> Remote:
+def portrayed(one: Mapping[str, Any]) -> Remote:
+    """A callback as the contract shows it, in answers and in events."""
     data = one.get("externalData")
     strings = {str(k): _string(v) for k, v in data.items()} if isinstance(data, dict) else {}
     target, window = one.get("target"), one.get("callbackWindow")
@@ -261,6 +271,7 @@ def _portrayed(one: Mapping[str, Any]) -> Remote:
         data=strings,
         changed_at=moment_in(one.get("updatedAt")),
         outcome=str(one.get("status", "")),
+        attempts=_whole(one.get("attempts")),
     )
 
 
@@ -303,7 +314,7 @@ def _result(one: Mapping[str, Any] | None, content: Content, text: str) -> Resul
         return NoAnswer("The answer to the batch does not tell of it.", answer=text[:1000])
     made = one.get("callback")
     if isinstance(made, dict) and made.get("id"):
-        remote = _portrayed(made)
+        remote = portrayed(made)
         if remote.reference in ("", content.reference):
             return remote
         return NoAnswer("The answer to the batch tells of another one.", answer=str(one)[:1000])
@@ -338,4 +349,4 @@ def _said(error: Any) -> str:
     return str(error.get("message", ""))[:500] if isinstance(error, dict) else ""
 
 
-__all__ = ["CannotPatch", "Guide", "moment_in", "stamp"]
+__all__ = ["CannotPatch", "Guide", "moment_in", "portrayed", "stamp"]
