@@ -26,7 +26,7 @@ from callbacks.sync.connecting import (
     test,
 )
 from callbacks.sync.deciding import adopt, discard, retry
-from callbacks.sync.events import prune
+from callbacks.sync.events import prune, set_secret
 from callbacks.sync.exchange import connections_at_work, exchange
 from callbacks.sync.lines import forget_the_unconnected
 
@@ -50,5 +50,6 @@ __all__ = [
     "remove",
     "resume",
     "retry",
+    "set_secret",
     "test",
 ]

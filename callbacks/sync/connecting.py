@@ -24,6 +24,7 @@ from callbacks.models.encrypted import Sealed, Unreadable
 from callbacks.rules import targets, texts
 from callbacks.sync.exchange import wait_for_the_exchange
 from callbacks.sync.opening import PLATFORMS, opened
+from callbacks.sync.platforms import regions
 from callbacks.sync.platforms.base import PlatformError
 
 NAME = CLIENT_ID = 100
@@ -90,8 +91,7 @@ def change(held: Connection, wish: Wish) -> Connection:
 
 def _take(held: Connection, wish: Wish) -> None:
     held.name, held.dialect = wish.name.strip(), wish.dialect
-    held.base_url = _address(wish.base_url).rstrip("/")
-    held.token_url = _address(wish.token_url)
+    held.base_url, held.token_url = _addresses(wish)
     held.client_id = wish.client_id.strip()
     held.requests, held.per_seconds = read_rate(wish.rate or USUAL_RATE[wish.dialect])
     for name in RANGES:
@@ -106,6 +106,13 @@ def _save(held: Connection) -> None:
             held.save()
     except IntegrityError:
         raise Refused([_twin(held.name)]) from None
+
+
+def _addresses(wish: Wish) -> tuple[str, str]:
+    """Where the platform is, and where it gives out tokens: of a region, it is known."""
+    if wish.dialect == Dialect.GENESYS_CLOUD and (region := regions.region_of(wish.base_url)):
+        return regions.addresses(region)
+    return _address(wish.base_url).rstrip("/"), _address(wish.token_url)
 
 
 def _address(url: str) -> str:
@@ -173,6 +180,14 @@ def _text_problems(wish: Wish) -> Iterator[Problem]:
 
 
 def _address_problems(wish: Wish) -> Iterator[Problem]:
+    if wish.dialect == Dialect.GENESYS_CLOUD:
+        try:
+            regions.checked(wish.base_url, "", is_private=settings.PRIVATE_PLATFORMS)
+        except regions.NoRegion as refused:
+            yield Problem("invalid.value", "base_url", str(refused))
+            return
+        if regions.region_of(wish.base_url):
+            return
     for name in ("base_url", "token_url"):
         try:
             found = targets.parse(getattr(wish, name), private=settings.PRIVATE_PLATFORMS)
@@ -220,7 +235,7 @@ def resume(held: Connection) -> None:
 
 
 def _try_anew(held: Connection) -> None:
-    _store(held, rests_until=None, failures=0, failing_since=None)
+    _store(held, rests_until=None, failures=0, busies=0, failing_since=None)
 
 
 def _store(held: Connection, **values: object) -> None:
@@ -253,7 +268,7 @@ def test(held: Connection, *, at: datetime) -> Tested:
             more = " or more" if page.cursor else ""
             said.append(f"It shows {len(page.remotes)}{more} callbacks.")
             known = platform.queues()
-    except (PlatformError, Unreadable) as failed:
+    except (PlatformError, Unreadable, regions.NoRegion) as failed:
         return Tested(False, [*said, str(failed)])
     said += _about_queues(asked, known)
     _try_anew(held)
@@ -356,7 +371,7 @@ def _forget(there: CounterpartQuerySet) -> None:
     """As if they had never been there; but for the reference, by which they may be found again."""
     there.update(
         state=State.ABSENT, external_id="", existing_id="", handle={}, content=None, sending=None,
-        check_at=None, checks_left=0, last_error="", last_request="", last_answer="",
+        check_at=None, checks_left=0, shown=None, lost_at=None, last_error="", last_request="", last_answer="",
     )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ def retry(counterpart_id: uuid.UUID, *, by: Actor, at: datetime) -> Counterpart:
 
 def _take_up(there: Counterpart, at: datetime) -> None:
     """As before it failed. Where a request was given up, one of its copies may turn up yet."""
-    there.handle.pop("vanished", None)
+    there.times_lost, there.lost_at = 0, None
     there.state = State.THERE if there.external_id else State.ABSENT
     there.existing_id = ""
     if there.state == State.ABSENT:

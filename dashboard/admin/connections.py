@@ -32,6 +32,13 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text="Kept encrypted, and never shown. Empty: as it is.",
     )
+    events_secret = forms.CharField(
+        required=False,
+        max_length=500,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="What the platform signs its own events with, where it sends any. Kept encrypted, "
+        "and never shown. Empty: as it is.",
+    )
     rate = forms.CharField(
         required=False,
         max_length=20,
@@ -45,13 +52,19 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Connection
         fields = TERMS
+        help_texts = {
+            "token_url": "Where tokens are given out. A region of Genesys Cloud has its own."
+        }
         widgets = dict.fromkeys(("base_url", "token_url"), forms.TextInput(attrs={"size": 60}))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.places = {place.queue_id: place for place in self._places()}
-        if self.instance.pk and not self.instance._state.adding:
+        self.fields["token_url"].required = False
+        if not self.instance._state.adding:
             self.initial["rate"] = sync.rate_in_words(self.instance)
+            path = reverse("platform-events", args=[self.instance.pk])
+            self.fields["events_secret"].help_text += f" They are sent to {path}."
         for queue in self.queues:
             place = self.places.get(queue.pk)
             self.initial[f"joins_{queue.pk.hex}"] = place is not None
@@ -138,18 +151,26 @@ class ConnectionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         )
         return (
             (None, {"fields": where}),
+            ("Events", {"fields": ("events_secret",)}),
             ("Pace", {"fields": ("rate", *TERMS[-3:])}),
             ("Queues", {"description": told, "fields": (*queues, "when_disconnected")}),
         )
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """As ``manage.py connection`` and everybody else does it."""
-        by, at = Actor.person(request.user), timezone.now()  # type: ignore[arg-type]
         if not change:
+            by, at = Actor.person(request.user), timezone.now()  # type: ignore[arg-type]
             made = sync.add(form.wish, form.chosen, by=by, at=at)
             obj.__dict__.update(made.__dict__)
-            return
-        sync.change(Connection.objects.get(pk=obj.pk), form.wish)
+        else:
+            sync.change(Connection.objects.get(pk=obj.pk), form.wish)
+            self._join_and_leave(request, obj, form)
+        if secret := form.cleaned_data["events_secret"]:
+            sync.set_secret(obj, secret)
+
+    def _join_and_leave(self, request: HttpRequest, obj: Any, form: Any) -> None:
+        """Connect the queues that are ticked now, and disconnect those that no longer are."""
+        by, at = Actor.person(request.user), timezone.now()  # type: ignore[arg-type]
         is_left = form.cleaned_data["when_disconnected"] == LEFT
         wanted = form.chosen
         for place in form.places.values():

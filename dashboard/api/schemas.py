@@ -6,6 +6,7 @@ from ninja import Schema
 from pydantic import ConfigDict, Field, JsonValue
 
 from callbacks.rules import texts
+from callbacks.rules.standing import Word
 from dashboard.api.reading import collecting
 
 Moment = Annotated[
@@ -166,9 +167,9 @@ class ContactOut(Schema):
 
 
 class SyncOut(Schema):
-    """How the telephony platform knows it."""
+    """How the telephony platform knows it; what each state means is in docs/synchronisation.md."""
 
-    state: str
+    state: Word
     externalId: str | None
     lastError: str | None
 

@@ -15,11 +15,10 @@ from callbacks.models import Callback, ConnectedQueue, Connection, Counterpart, 
 from callbacks.models.connection import CounterpartQuerySet
 from callbacks.rules import numbers
 from callbacks.rules.limits import distance_in_words
+from callbacks.sync.outcomes import RESTS_AFTER
 
 PAGE = 50
 State = Counterpart.State
-FAILS_AFTER = 3
-"""So many failures in a row are no hiccup."""
 STATES = (("", "All"), (State.PARKED, "Parked"), (State.CONFLICT, "Conflict"))
 NUMBER = re.compile(r"(?:\+|%2[Bb])[1-9][0-9]{6,14}")
 SECRET = re.compile(r'("(?:access_token|refresh_token|client_secret)"\s*:\s*)"[^"]*"')
@@ -94,7 +93,7 @@ class Shown:
             if rests and rests > self.at
             else ""
         )
-        if held.failing_since and held.failures >= FAILS_AFTER:
+        if held.failing_since and held.failures >= RESTS_AFTER:
             since = distance_in_words(held.failing_since, self.at)
             return Standing("Failing", "danger", f"Nothing comes through; it began {since}.{again}")
         if again and not held.failing_since:

@@ -81,8 +81,11 @@ def test_a_reason_being_typed_survives_what_happens_meanwhile(cast: Cast, open_a
     row.get_by_text("Discard …").click()
     field = row.get_by_label("Why the platform need not know")
     field.fill("Solved by")
+    in_need(cast, there.connection, State.PARKED, "Max Moor")
+    expect(page.locator("#in-need[data-stale]")).to_be_visible(timeout=20_000)
     Connection.objects.update(paused_reason="Ada Lund: tonight.")
-    expect(page.get_by_text("Ada Lund: tonight. Nothing is sent.")).to_be_visible()
+    page.evaluate("htmx.trigger('#platforms', 'refresh')")
+    expect(page.get_by_text("Ada Lund: tonight. Nothing is sent.")).to_be_visible(timeout=20_000)
     expect(field).to_have_value("Solved by")
 
 

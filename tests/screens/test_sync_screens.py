@@ -154,7 +154,7 @@ def test_each_standing_is_said_in_a_word_and_a_sentence(
     page = said(rests_until=now() + timedelta(seconds=200))
     assert '<span class="tag warn">Resting</span>' in page
     assert "It asked us to be slower (429). It is asked again in 3 minutes" in page
-    page = said(failures=4, failing_since=now() - timedelta(hours=2, seconds=9))
+    page = said(failures=5, failing_since=now() - timedelta(hours=2, seconds=9))
     assert '<span class="tag danger">Failing</span>' in page
     assert "it began 2 hours" in page
     page = said(refused_reason="It answered 403")

@@ -124,6 +124,23 @@ def test_private_places_are_refused_unless_the_installation_allows_them(
     assert connect(cast, base_url="http://127.0.0.1:8090").base_url == "http://127.0.0.1:8090"
 
 
+def test_genesys_cloud_is_reached_in_a_region_and_nowhere_else(
+    cast: Cast, settings: Settings
+) -> None:
+    settings.PRIVATE_PLATFORMS = False
+    terms = {"dialect": Dialect.GENESYS_CLOUD, "token_url": ""}
+    held = connect(cast, base_url="https://api.mypurecloud.de/", **terms)
+    assert held.token_url == "https://login.mypurecloud.de/oauth/token"
+    assert sync.rate_in_words(held) == "300/min", "as it permits"
+    for url in ("https://api.example.com", "https://login.mypurecloud.de", ""):
+        with pytest.raises(Refused) as refused:
+            connect(cast, name="Elsewhere", base_url=url, **terms)
+        assert [problem.field for problem in refused.value.problems] == ["base_url"]
+    settings.PRIVATE_PLATFORMS = True
+    here = {"base_url": "http://127.0.0.1:8090", "token_url": "http://127.0.0.1:8091/oauth/token"}
+    assert connect(cast, name="Practice", **{**terms, **here}).token_url == here["token_url"]
+
+
 @pytest.mark.parametrize("said", ["", "10", "0/s", "10/day", "1e3/s", "10/0s", "999999/s", "１/s"])
 def test_a_pace_that_cannot_be_read_is_refused(said: str) -> None:
     with pytest.raises(Refused):
@@ -265,14 +282,14 @@ def is_next(callback: Callback, held: Connection) -> bool:
 
 
 def test_what_is_parked_is_sent_again_and_history_says_by_whom(cast: Cast) -> None:
-    callback, there = parked(cast, attempts=9, handle={"vanished": 4})
+    callback, there = parked(cast, attempts=9, times_lost=4)
     settle_all()
     assert not is_next(callback, there.connection)
     sync.retry(there.pk, by=by(cast.sam), at=NOW)
     assert is_next(callback, there.connection)
     assert last_said(callback) == "Sam Okoro: Sent again to Genesys."
     there.refresh_from_db()
-    assert (there.state, there.attempts, there.handle) == (State.ABSENT, 0, {})
+    assert (there.state, there.attempts, there.times_lost) == (State.ABSENT, 0, 0)
     assert there.checks_left == 2, "what was given up may turn up there yet"
 
 
@@ -424,6 +441,18 @@ def test_the_command_adds_lists_pauses_and_removes_and_never_prints_a_secret(
     monkeypatch.setattr("sys.stdin", io.StringIO("from a pipe\n"))
     run(*ADD, "--client-secret", "-")
     assert Connection.objects.get().client_secret.open() == "from a pipe"
+
+
+def test_the_command_takes_what_the_platform_signs_its_events_with(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = connect(cast)
+    told = run("events", "Genesys", "--secret", "whsec_x")
+    assert told == {"name": "Genesys", "path": f"/sync/{held.pk}/events", "taken": True}
+    held.refresh_from_db()
+    assert held.webhook_secret is not None
+    assert held.webhook_secret.open() == "whsec_x"
+    assert run("events", "Genesys", "--secret", "")["taken"] is False
 
 
 def test_the_command_says_all_that_is_wrong(cast: Cast) -> None:

@@ -33,12 +33,15 @@ class Command(BaseCommand):
             ("test", "ask for a token and a list; exit status 1 where that fails"),
             ("pause", "send nothing until it is resumed"),
             ("resume", "go on at once"),
+            ("events", "what the platform signs its own events with, and where it sends them"),
             ("remove", "forget it; refused while it holds callbacks of ours"),
         ):
             one = does.add_parser(name, help=what)
             one.add_argument("name")
             if name == "pause":
                 one.add_argument("--reason", default="", help="people read it under /sync")
+            if name == "events":
+                one.add_argument("--secret", required=True, help="- reads it; empty: take none")
             if name == "remove":
                 one.add_argument("--force", action="store_true", help="leave there what is there")
 
@@ -86,6 +89,11 @@ class Command(BaseCommand):
         sync.resume(held)
         return _told(held)
 
+    def _events(self, name: str, secret: str, **options: Any) -> dict[str, Any]:
+        held, said = _connection(name), _read(secret)
+        sync.set_secret(held, said)
+        return {"name": name, "path": f"/sync/{held.pk}/events", "taken": bool(said)}
+
     def _remove(self, name: str, force: bool, **options: Any) -> dict[str, Any]:
         left = sync.remove(_connection(name), is_forced=force, by=_by(), at=timezone.now())
         return {"name": name, "removed": True, "leftThere": left}
@@ -95,7 +103,7 @@ def _add_arguments(add: ArgumentParser) -> None:
     add.add_argument("name", help="as screens and history call it, such as Genesys")
     add.add_argument("--dialect", required=True, choices=Dialect.values)
     add.add_argument("--base-url", required=True)
-    add.add_argument("--token-url", required=True)
+    add.add_argument("--token-url", default="", help="a region of Genesys Cloud has its own")
     add.add_argument("--client-id", required=True)
     add.add_argument(
         "--client-secret", default="",
@@ -112,9 +120,11 @@ def _add_arguments(add: ArgumentParser) -> None:
 
 def _secret(said: str) -> str:
     """As an argument it stands in the list of processes: for what is real, there are other ways."""
-    if said == "-":
-        return sys.stdin.readline().strip()
-    return said or os.environ.get(SECRET, "")
+    return _read(said) or os.environ.get(SECRET, "")
+
+
+def _read(said: str) -> str:
+    return sys.stdin.readline().strip() if said == "-" else said
 
 
 def _by() -> Actor:
