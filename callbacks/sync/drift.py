@@ -186,7 +186,7 @@ def _as_shown(there: Counterpart) -> Content:
     return from_json({**known, **{name: shown[name] for name in DETAILS if name in shown}})
 
 
-DETAILS = ("requested_at", "owner", "number")
+DETAILS = ("requested_at", "owner", "number", "queue")
 
 
 def _compared(ours: Content, theirs: Content) -> dict[str, tuple[str, str]]:

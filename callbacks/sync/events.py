@@ -9,6 +9,7 @@ itself: it hastens the next look at the platform.
 import hashlib
 import hmac
 import json
+import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ from callbacks.sync.platforms.base import Remote
 from callbacks.sync.platforms.guide import portrayed
 from callbacks.sync.returning import Tidings
 
+logger = logging.getLogger(__name__)
 TOLERANCE = timedelta(minutes=5)
 """So far a signature's moment may lie from ours, either way."""
 KEPT_FOR = timedelta(days=3)
@@ -127,9 +129,26 @@ def apply(connection: Connection, at: datetime) -> int:
     events = list(waiting.exclude(Exists(sending)).order_by("id")[:AT_ONCE])
     if not events:
         return 0
-    with transaction.atomic():
-        _apply(connection, events, at)
+    try:
+        with transaction.atomic():
+            _apply(connection, events, at)
+    except Exception:
+        logger.exception("Events of %s failed together; they are applied one by one.", connection)
+        _apply_one_by_one(connection, events, at)
     return len(events)
+
+
+def _apply_one_by_one(
+    connection: Connection, events: Sequence[PlatformEvent], at: datetime
+) -> None:
+    """One that cannot be read must not keep the others back: the next look finds out."""
+    for event in events:
+        try:
+            with transaction.atomic():
+                _apply(connection, [event], at)
+        except Exception:
+            logger.exception("The event %s cannot be applied.", event)
+            PlatformEvent.objects.filter(pk=event.pk).update(applied_at=at, body=None)
 
 
 def _apply(connection: Connection, events: Sequence[PlatformEvent], at: datetime) -> None:

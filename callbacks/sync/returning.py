@@ -8,11 +8,13 @@ with its own earlier ones, which needs no clock of ours; and whoever saw the pla
 our change knows that theirs came later. Only between these are two clocks compared.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import F, Max
 
 from callbacks import holding, journal
@@ -45,6 +47,7 @@ IN_WORDS: Mapping[str, str] = {
 }
 CONFIRMED = (State.THERE, State.PARKED)
 """What is being sent says itself how it stands, once its answer is there."""
+logger = logging.getLogger(__name__)
 COLUMNS = (
     "state", "content", "remote_changed_at", "standing", "shown", "synced_message", "lost_at",
 )  # fmt: skip
@@ -82,13 +85,26 @@ MODE = F("callback__queue__routing_mode")
 
 
 def _take_in(there: Counterpart, remote: Remote, told: Tidings) -> None:
-    before = [getattr(there, name) for name in COLUMNS]
+    before = {name: getattr(there, name) for name in COLUMNS}
     if there.state in CONFIRMED and _is_worth_a_look(there, remote, told):
-        apply(there, remote, told)
-    if not told.is_event and not _is_older(there, remote):
+        try:
+            with transaction.atomic():
+                apply(there, remote, told)
+        except Exception:
+            # One that cannot be applied must not keep the others back, look after look.
+            logger.exception("What the platform tells of %s cannot be applied.", there.callback_id)
+            for name, value in before.items():
+                setattr(there, name, value)
+    if not told.is_event and not _is_before_our_last_word(there, told):
         there.shown, there.lost_at = otherwise(there, remote), None
-    if before != [getattr(there, name) for name in COLUMNS]:
+    if before != {name: getattr(there, name) for name in COLUMNS}:
         there.save(update_fields=COLUMNS)
+
+
+def _is_before_our_last_word(there: Counterpart, told: Tidings) -> bool:
+    """Whether the platform was asked before what we told it last had settled there."""
+    confirmed_at = there.synced_at
+    return confirmed_at is not None and told.asked_at < confirmed_at + told.connection.settle
 
 
 def _is_worth_a_look(there: Counterpart, remote: Remote, told: Tidings) -> bool:
@@ -134,7 +150,12 @@ def otherwise(there: Counterpart, remote: Remote) -> dict[str, Any] | None:
         found["owner"] = remote.owner
     if there.content and remote.number and remote.number != from_json(there.content).number:
         found["number"] = remote.number
-    return found or None
+    return found | _other_queue(there, remote) or None
+
+
+def _other_queue(there: Counterpart, remote: Remote) -> dict[str, str]:
+    known = (there.content or {}).get("queue")
+    return {"queue": remote.queue} if known and remote.queue not in ("", known) else {}
 
 
 # --- one callback ------------------------------------------------------------------------------
@@ -166,9 +187,8 @@ def _is_known(there: Counterpart, remote: Remote, told: Tidings) -> bool:
         return False
     if last is not None and now is not None:
         return _is_older(there, remote) or (now == last and not _is_step(there, remote))
-    # It does not say when it changed: what was asked before our own last word settled is not news.
-    confirmed_at = there.synced_at
-    return confirmed_at is not None and told.asked_at < confirmed_at + told.connection.settle
+    # It does not say when it changed.
+    return _is_before_our_last_word(there, told)
 
 
 def _end(callback: Callback, there: Counterpart, remote: Remote, told: Tidings) -> None:
