@@ -86,17 +86,19 @@ MODE = F("callback__queue__routing_mode")
 
 def _take_in(there: Counterpart, remote: Remote, told: Tidings) -> None:
     before = {name: getattr(there, name) for name in COLUMNS}
+    waits = False
     if there.state in CONFIRMED and _is_worth_a_look(there, remote, told):
         try:
             with transaction.atomic():
-                apply(there, remote, told)
+                waits = apply(there, remote, told)
         except Exception:
             # One that cannot be applied must not keep the others back, look after look.
             logger.exception("What the platform tells of %s cannot be applied.", there.callback_id)
             for name, value in before.items():
                 setattr(there, name, value)
     if not told.is_event and not _is_before_our_last_word(there, told):
-        there.shown, there.lost_at = otherwise(there, remote), None
+        # What waits for the end of a call is no drift: it will be taken.
+        there.shown, there.lost_at = None if waits else otherwise(there, remote), None
     if before != {name: getattr(there, name) for name in COLUMNS}:
         there.save(update_fields=COLUMNS)
 
@@ -110,7 +112,7 @@ def _is_before_our_last_word(there: Counterpart, told: Tidings) -> bool:
 def _is_worth_a_look(there: Counterpart, remote: Remote, told: Tidings) -> bool:
     is_watched = getattr(there, "routing", "") == Queue.RoutingMode.PLATFORM
     is_step = is_watched and _is_step(there, remote)
-    return remote.is_over or is_step or bool(_differences(there, remote))
+    return remote.is_over or is_step or bool(_news(there, remote))
 
 
 def _is_older(there: Counterpart, remote: Remote) -> bool:
@@ -131,6 +133,18 @@ def _differences(there: Counterpart, remote: Remote) -> set[str]:
     found = {"owner"} if remote.owner != known.owner else set()
     if remote.requested_at and remote.requested_at != known.requested_at:
         found.add("time")
+    return found
+
+
+def _news(there: Counterpart, remote: Remote) -> set[str]:
+    """What is other than confirmed, and was not so before: what a platform never did as it confirmed
+    is a drift, and not somebody's change there."""
+    stood = there.shown or {}
+    found = _differences(there, remote)
+    if "owner" in stood and stood["owner"] == remote.owner:
+        found.discard("owner")
+    if remote.requested_at and stood.get("requested_at") == remote.requested_at.isoformat():
+        found.discard("time")
     return found
 
 
@@ -161,23 +175,25 @@ def _other_queue(there: Counterpart, remote: Remote) -> dict[str, str]:
 # --- one callback ------------------------------------------------------------------------------
 
 
-def apply(there: Counterpart, remote: Remote, told: Tidings) -> None:
-    """Let it hold here, too, where it wins. Changes ``there`` without saving it.
+def apply(there: Counterpart, remote: Remote, told: Tidings) -> bool:
+    """Let it hold here, too, where it wins; whether it must wait. Changes ``there`` without saving it.
 
     A call that is under way here is never cut, and what is being rung for is not moved: what came
     back waits, unconfirmed, and is looked at again the next time.
     """
     if _is_known(there, remote, told):
-        return
+        return False
     callback = (
         Callback.objects.for_display().select_for_update(of=("self",)).get(pk=there.callback_id)
     )
     if remote.is_over:
         _end(callback, there, remote, told)
-        return
-    if _change(callback, there, remote, told):
+        return False
+    is_done = _change(callback, there, remote, told)
+    if is_done:
         there.remote_changed_at = remote.changed_at or there.remote_changed_at
     _follow(callback, there, remote, told)
+    return not is_done
 
 
 def _is_known(there: Counterpart, remote: Remote, told: Tidings) -> bool:
@@ -242,7 +258,7 @@ def _note(callback: Callback, said: str, by: Actor, at: datetime) -> None:
 
 def _change(callback: Callback, there: Counterpart, remote: Remote, told: Tidings) -> bool:
     """Take what was changed there, where it is the newest; whether it is dealt with."""
-    different = _differences(there, remote)
+    different = _news(there, remote)
     place = ConnectedQueue.objects.filter(queue=callback.queue, connection=told.connection).first()
     if not different or place is None or there.content is None or callback.ended_at:
         return True
@@ -256,7 +272,8 @@ def _change(callback: Callback, there: Counterpart, remote: Remote, told: Tiding
     if different:
         take(callback, remote, different, told)
     # What the platform holds now, whoever won: what of ours is newer is told as a difference to it.
-    there.content = as_json(confirmed(known, remote))
+    if different or contested:
+        there.content = as_json(confirmed(known, remote))
     return True
 
 
@@ -368,12 +385,15 @@ def confirmed(known: Content, remote: Remote) -> Content:
 
 
 def has_theirs(before: Content | None, sent: Content, remote: Remote) -> bool:
-    """Whether the answer to a change shows what we did not send: somebody else was there, too."""
+    """Whether the answer to a change shows what we did not send: somebody else was there, too.
+
+    Nobody as an owner says nothing: platforms drop owners silently.
+    """
     if before is None:
         return False
-    is_time_sent = before.requested_at != sent.requested_at
-    is_their_time = remote.requested_at not in (None, sent.requested_at) and not is_time_sent
-    return is_their_time or (remote.owner != sent.owner and before.owner == sent.owner)
+    is_their_time = remote.requested_at not in (None, sent.requested_at, before.requested_at)
+    is_their_owner = remote.owner not in (None, sent.owner, before.owner)
+    return is_their_time or is_their_owner
 
 
 # --- who routes --------------------------------------------------------------------------------

@@ -91,11 +91,15 @@ def test_the_check_finds_a_view_that_does_not(monkeypatch: pytest.MonkeyPatch) -
     assert admits_everyone(lambda request: None).admits  # type: ignore[arg-type,return-value,attr-defined]
 
 
+ELSEWHERE = ("supervisor/", "import/", "webhooks/", "sync/")
+"""What has keys of other things than callbacks."""
+
+
 def addresses(callback: Callback) -> list[tuple[str, str]]:
     """Every address of one callback, with every method that it takes."""
     found = []
     for route, _ in routes(get_resolver().url_patterns):
-        if "<uuid:key>" in route and not route.startswith(("supervisor/", "import/", "webhooks/")):
+        if "<uuid:key>" in route and not route.startswith(ELSEWHERE):
             address = "/" + route.replace("<uuid:key>", str(callback.pk))
             found += [("get", address), ("post", address)]
     return found
