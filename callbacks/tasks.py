@@ -1,5 +1,7 @@
 """Celery's doors into the domain: a few lines each, harmless when run twice."""
 
+import uuid
+
 from celery import shared_task
 from django.utils import timezone
 
@@ -38,6 +40,26 @@ def go_on_with_imports() -> None:
     """Imports that are under way and that nobody is at go on where they stopped."""
     if imports.go_on():
         go_on_with_imports.apply_async(expires=10)
+
+
+@shared_task
+def sync_wake() -> None:
+    """Once a second: each connection that may have something to do is gone on with."""
+    for key in sync.connections_at_work():
+        # The next second wakes it again; one at a time does the work, whoever starts it.
+        sync_exchange.apply_async((str(key),), expires=1)
+
+
+@shared_task
+def sync_exchange(connection_id: str) -> None:
+    """What waits is told to a platform, and what happened there comes back (rules §6)."""
+    sync.exchange(uuid.UUID(connection_id))
+
+
+@shared_task
+def sync_forget() -> None:
+    """Messages of callbacks that no platform is to know are dropped."""
+    sync.forget_the_unconnected()
 
 
 @shared_task

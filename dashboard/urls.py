@@ -14,6 +14,7 @@ from dashboard.callback import views as callback
 from dashboard.imports import views as imports
 from dashboard.schedule import views as schedule
 from dashboard.supervisor import contact_lists, expired
+from dashboard.sync import views as sync
 from dashboard.sync_drift import views as sync_drift
 from dashboard.tasks import views as tasks
 from dashboard.webhooks import views as webhooks
@@ -78,6 +79,9 @@ urlpatterns = [
     path("webhooks/<uuid:key>/removal", webhooks.removal, name="webhook-removal"),
     path("webhooks/deliveries/<int:key>", webhooks.delivery, name="webhook-delivery"),
     # Synchronisation
+    path("sync", sync.index, name="sync"),
+    path("sync/connections/<uuid:key>", sync.connection, name="connection"),
+    path("sync/callbacks/<uuid:key>", sync.counterpart, name="counterpart"),
     path("sync/drift", sync_drift.index, name="sync-drift"),
     # Calendars
     path("calendar", calendar.page, name="calendar"),

@@ -1,5 +1,6 @@
 """Connections: telephony platforms that Ringback keeps in step with, and how each callback stands there."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -19,6 +20,14 @@ class Dialect(models.TextChoices):
 
     GUIDE = "guide", "The guide's (also another Ringback)"
     GENESYS_CLOUD = "genesys-cloud", "Genesys Cloud"
+
+
+TERMS: Mapping[str, Mapping[str, int]] = {
+    Dialect.GUIDE: {"requests": 10, "per_seconds": 1, "settle_seconds": 10},
+    # 300 requests a minute for each client; its search shows what it was told only after a while.
+    Dialect.GENESYS_CLOUD: {"requests": 300, "per_seconds": 60, "settle_seconds": 30},
+}
+"""What a new connection begins with, by its dialect (rules §6.2)."""
 
 
 class Connection(Keyed):
@@ -68,6 +77,8 @@ class Connection(Keyed):
     failing_since = models.DateTimeField(null=True)
     failures = models.PositiveIntegerField(default=0)
     """Failures of the platform as a whole since the last answer that made sense."""
+    busies = models.PositiveIntegerField(default=0)
+    """How often in a row it said that it was asked too fast, and not for how long."""
     rests_until = models.DateTimeField(null=True)
     """Nothing is asked before: it failed again and again, or said 429."""
     last_error = models.TextField(blank=True)

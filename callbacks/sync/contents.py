@@ -1,8 +1,8 @@
 """What a platform is to know of a callback, from our tables; and how it is kept beside them."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -71,6 +71,7 @@ def from_json(kept: Mapping[str, Any]) -> Content:
 MOMENTS = ("requested_at", "window_starts_at")
 
 
-def is_same(one: Content, other: Content) -> bool:
-    """Whether the platform need not be told of a difference."""
-    return replace(one, reference="") == replace(other, reference="")
+def is_same(one: Content, other: Content, *, but: Collection[str] = ()) -> bool:
+    """Whether the platform need not be told of a difference; ``but``: fields that it cannot hold."""
+    names = {field.name for field in fields(Content)} - ONLY_HERE - set(but)
+    return all(getattr(one, name) == getattr(other, name) for name in names)

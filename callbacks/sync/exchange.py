@@ -24,17 +24,21 @@ from django.db import connection as database
 from django.utils import timezone
 
 from callbacks.models import Connection
+from callbacks.models.encrypted import Unreadable
 from callbacks.sync import events, lines, outcomes, planning, polling
-from callbacks.sync.jobs import Job, Kind, Outcome
+from callbacks.sync.jobs import Job, Kind, NotThere, Outcome, ToReplace
 from callbacks.sync.opening import opened
 from callbacks.sync.pace import Pacer
 from callbacks.sync.platforms.base import Platform
+from callbacks.sync.platforms.regions import NoRegion
 
 THREADS = 24
 SLICE_SECONDS = 5.0
 """Then the slice ends, and the process is free; another one goes on."""
 LOOK_AGAIN_SECONDS = 0.1
 AT_ONCE = 200
+MADE_ANEW = (ToReplace, NotThere)
+"""After these the platform has nothing: what waits is asked for without a pause."""
 LOCK = 4_170_920_050
 KEEPALIVES = """
     SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3
@@ -52,13 +56,30 @@ def exchange(connection_id: uuid.UUID, *, seconds: float = SLICE_SECONDS) -> int
             return 0
         if connection.is_resting(timezone.now()):
             return 0
-        with opened(connection) as (platform, pacer):
-            return Exchange(connection, platform, pacer).run(seconds)
+        try:
+            with opened(connection) as (platform, pacer):
+                return Exchange(connection, platform, pacer).run(seconds)
+        except (Unreadable, NoRegion) as closed:
+            outcomes.refuse(connection, str(closed), timezone.now())
+            return 0
+
+
+def wait_for_the_exchange(connection: Connection) -> None:
+    """Until the slice that may be running is over; none begins before this transaction ends.
+
+    For who changes what a slice believes to know: it takes some seconds at most.
+    """
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_lock_of(connection.pk)])
+
+
+def _lock_of(connection_id: uuid.UUID) -> int:
+    return LOCK ^ (connection_id.int & 0x7FFFFFFF)
 
 
 @contextmanager
 def _alone(connection_id: uuid.UUID) -> Iterator[bool]:
-    key = [LOCK ^ (connection_id.int & 0x7FFFFFFF)]
+    key = [_lock_of(connection_id)]
     with database.cursor() as cursor:
         cursor.execute(KEEPALIVES)
         cursor.execute("SELECT pg_try_advisory_lock(%s)", key)
@@ -101,9 +122,9 @@ class Exchange:
     def _begin_more(self, pool: ThreadPoolExecutor) -> float | None:
         """As many as there are permits for; seconds until there may be more, ``None``: nothing waits.
 
-        After failures one request alone shows whether the platform is back.
+        After some failures in a row one request alone shows whether the platform is back.
         """
-        at_most = 1 if self.connection.failures else THREADS
+        at_most = 1 if self.connection.failures >= outcomes.RESTS_AFTER else THREADS
         while len(self.under_way) < at_most:
             if (left := self.pacer.left()) > 0:
                 return left
@@ -160,6 +181,8 @@ class Exchange:
             job = self.under_way.pop(future)
             job.outcomes = future.result()
             outcomes.settle(job, self.connection, timezone.now())
+            if any(isinstance(outcome, MADE_ANEW) for outcome in job.outcomes):
+                self.asked_for_lines_at = 0.0
 
 
 def connections_at_work() -> Sequence[uuid.UUID]:

@@ -3,6 +3,7 @@
 No job looks into our database, and each sends what it must once. What is not sure is said to be so.
 """
 
+import dataclasses
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,6 +13,7 @@ from enum import StrEnum
 
 from callbacks.models import Counterpart
 from callbacks.sync.platforms.base import (
+    Busy,
     CannotPatch,
     Content,
     Gone,
@@ -33,6 +35,8 @@ class Made:
     """It had been made by a request whose answer was lost, or that another one had sent."""
     extra: Sequence[Remote] = ()
     """More of them with our reference, still live: doubles."""
+    trouble: Busy | None = None
+    """What the platform said after it was made, without harm to it: that we are too fast."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +126,12 @@ class Job:
 
 
 def create(content: Content) -> Work:
-    """Make one."""
-    return lambda platform: [_created(platform, content, _make(platform, content))]
+    """Make one, and mark it as ours."""
+
+    def work(platform: Platform) -> Sequence[Outcome]:
+        return [_marked(platform, content, _created(platform, content, _make(platform, content)))]
+
+    return work
 
 
 def _make(platform: Platform, content: Content) -> Result:
@@ -162,9 +170,26 @@ def _created(platform: Platform, content: Content, result: Result) -> Outcome:
     return Made(existing, was_found=True) if existing.reference == content.reference else result
 
 
+def _marked(platform: Platform, content: Content, outcome: Outcome) -> Outcome:
+    """It is made whether or not the mark could be written: nothing may make it again."""
+    if not isinstance(outcome, Made) or outcome.remote.is_over:
+        return outcome
+    try:
+        platform.mark(outcome.remote, content)
+    except Busy as busy:
+        return dataclasses.replace(outcome, trouble=busy)
+    except PlatformError:
+        return outcome
+    return outcome
+
+
 def look_up(content: Content) -> Work:
-    """What became of a request to make it whose answer was lost."""
-    return lambda platform: [_found(platform.find(content)) or NotThere()]
+    """What became of a request to make it whose answer was lost: before the mark, too."""
+
+    def work(platform: Platform) -> Sequence[Outcome]:
+        return [_marked(platform, content, _found(platform.find(content)) or NotThere())]
+
+    return work
 
 
 def _found(remotes: Sequence[Remote]) -> Made | None:
@@ -232,7 +257,8 @@ def check(content: Content, kept_id: str) -> Work:
     """Look for doubles, and cancel all live ones but one: the one that we know, if it is live."""
 
     def work(platform: Platform) -> Sequence[Outcome]:
-        live = sorted((one for one in platform.find(content) if not one.is_over), key=_age)
+        found = _with_kept(platform, platform.find(content), kept_id)
+        live = sorted((one for one in found if not one.is_over), key=_age)
         kept = next((one for one in live if one.id == kept_id), live[0] if live else None)
         extra = [one for one in live if one is not kept]
         for remote in extra:
@@ -241,6 +267,15 @@ def check(content: Content, kept_id: str) -> Work:
         return [Doubles(kept, extra)]
 
     return work
+
+
+def _with_kept(platform: Platform, found: Sequence[Remote], kept_id: str) -> Sequence[Remote]:
+    """What a search that lags does not show yet is read by its id: else the older would be kept."""
+    if platform.finds_at_once or not kept_id or any(one.id == kept_id for one in found):
+        return found
+    with suppress(Gone):
+        return [*found, platform.fetch(kept_id)]
+    return found
 
 
 DOUBLE = "It was there twice, after an answer was lost."

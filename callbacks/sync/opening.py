@@ -1,6 +1,6 @@
 """A connection opened: its platform, with its secret, its token and its pace at hand."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import psycopg
@@ -11,19 +11,26 @@ from callbacks.models import Connection
 from callbacks.models.connection import Dialect
 from callbacks.models.encrypted import Sealed, Unreadable
 from callbacks.sync.pace import Pacer
+from callbacks.sync.platforms import regions
 from callbacks.sync.platforms.base import Platform
+from callbacks.sync.platforms.genesys_cloud import GenesysCloud
 from callbacks.sync.platforms.guide import Guide
 from callbacks.sync.platforms.web import Place, Session, Token
 
-PLATFORMS = {Dialect.GUIDE: Guide}
+PLATFORMS: Mapping[Dialect, Callable[[Session], Platform]] = {
+    Dialect.GUIDE: Guide,
+    Dialect.GENESYS_CLOUD: GenesysCloud,
+}
 
 
 @contextmanager
 def opened(connection: Connection) -> Iterator[tuple[Platform, Pacer]]:
-    """The platform and its pace; hung up afterwards. Raises ``Unreadable`` without the key."""
+    """The platform and its pace; hung up afterwards.
+
+    Raises ``Unreadable`` without the key, ``NoRegion`` where the address may not be asked.
+    """
     place = Place(
-        connection.base_url.rstrip("/"),
-        connection.token_url,
+        *_addresses(connection),
         connection.client_id,
         connection.client_secret.open(),
         is_private=settings.PRIVATE_PLATFORMS,
@@ -40,6 +47,13 @@ def opened(connection: Connection) -> Iterator[tuple[Platform, Pacer]]:
     finally:
         session.close()
         pacer.close()
+
+
+def _addresses(connection: Connection) -> tuple[str, str]:
+    base_url, token_url = connection.base_url, connection.token_url
+    if connection.dialect == Dialect.GENESYS_CLOUD:
+        return regions.checked(base_url, token_url, is_private=settings.PRIVATE_PLATFORMS)
+    return base_url.rstrip("/"), token_url
 
 
 def _kept_token(connection: Connection) -> Token | None:

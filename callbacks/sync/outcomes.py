@@ -1,5 +1,6 @@
 """What came of a job, written down: how the callback stands there, what is settled, what comes next."""
 
+import json
 import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from callbacks.models import Callback, Connection, Counterpart
 from callbacks.sync import lines, planning, polling, returning
 from callbacks.sync.contents import as_json
 from callbacks.sync.jobs import (
+    SENT,
     Doubles,
     Ended,
     Job,
@@ -29,6 +31,7 @@ from callbacks.sync.platforms.base import (
     Gone,
     InTheWay,
     PlatformError,
+    Postponed,
     Refused,
     TooMany,
     Unwelcome,
@@ -38,7 +41,7 @@ State = Counterpart.State
 GIVE_UP_AFTER = timedelta(hours=24)
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 LONGEST_REST = 60.0
-RESTS_AFTER = 3
+RESTS_AFTER = 5
 """So many failures in a row, and the whole connection rests."""
 UNWELCOME_REST = 20.0
 LOST_PAUSE = timedelta(minutes=5)
@@ -202,7 +205,8 @@ class _After:
     def _doubles(self, doubles: Doubles) -> None:
         there = self.there
         there.checks_left = max(0, there.checks_left - 1)
-        there.check_at = self.at + SECOND_CHECK if there.checks_left else None
+        pause = max(SECOND_CHECK, self.connection.settle)
+        there.check_at = self.at + pause if there.checks_left else None
         if doubles.kept and there.state == State.THERE and doubles.kept.id != there.external_id:
             there.external_id, there.handle = doubles.kept.id, dict(doubles.kept.handle)
         for remote in doubles.dropped:
@@ -212,8 +216,13 @@ class _After:
 
     def _failed(self, failed: PlatformError) -> None:
         there = self.there
+        if isinstance(failed, Postponed):
+            if self.kind in SENT:
+                self._back()
+            return
         there.last_error, there.last_answer = failed.message, failed.answer
-        if self.kind not in (Kind.CREATE, Kind.UPDATE, Kind.CANCEL):
+        there.last_request = json.dumps(there.sending, ensure_ascii=False) if there.sending else ""
+        if self.kind not in SENT:
             self._look_failed(failed)
         elif isinstance(failed, InTheWay):
             self._conflict(failed)
@@ -226,6 +235,7 @@ class _After:
         else:
             self._back()
             if not isinstance(failed, (Busy, TooMany)) and not failed.is_of_platform:
+                there.attempts += 1
                 self._later()
 
     def _look_failed(self, failed: PlatformError) -> None:
@@ -306,10 +316,13 @@ def full_jitter(times: int, first: float, longest: float) -> float:
 def _note_health(connection: Connection, told: Sequence[Outcome], at: datetime) -> None:
     """How the platform is doing; written where something changed, or a second is over."""
     before = [getattr(connection, name) for name in HEALTH]
-    failed = next((one for one in told if isinstance(one, PlatformError)), None)
+    failed = next(filter(None, map(_failure, told)), None)
+    if isinstance(failed, Postponed):
+        return
     if isinstance(failed, Busy):
         _rest(connection, failed, at)
     elif failed is not None and failed.is_of_platform:
+        connection.busies = 0
         _fail(connection, failed, at)
     else:
         _recover(connection, at)
@@ -319,8 +332,21 @@ def _note_health(connection: Connection, told: Sequence[Outcome], at: datetime) 
         connection.save(update_fields=HEALTH)
 
 
+def refuse(connection: Connection, why: str, at: datetime) -> None:
+    """It cannot even be asked as it is set up: somebody must look (``at``: aware UTC)."""
+    connection.refused_reason, connection.last_error = why, why
+    connection.rests_until = at + timedelta(seconds=UNWELCOME_REST)
+    connection.save(update_fields=HEALTH)
+
+
+def _failure(outcome: Outcome) -> PlatformError | None:
+    if isinstance(outcome, Made):
+        return outcome.trouble
+    return outcome if isinstance(outcome, PlatformError) else None
+
+
 HEALTH = (
-    "failures", "failing_since", "rests_until", "last_error", "refused_reason", "last_success_at",
+    "failures", "busies", "failing_since", "rests_until", "last_error", "refused_reason", "last_success_at",
     "batch_size",
 )  # fmt: skip
 
@@ -329,8 +355,8 @@ def _rest(connection: Connection, busy: Busy, at: datetime) -> None:
     """It was asked too fast: all of the connection waits, not one callback (rules §6.2)."""
     seconds = busy.seconds
     if seconds is None:
-        connection.failures += 1
-        seconds = max(1.0, full_jitter(connection.failures, 1.0, LONGEST_REST))
+        seconds = max(1.0, full_jitter(connection.busies, 1.0, LONGEST_REST))
+        connection.busies += 1
     connection.rests_until = at + timedelta(seconds=seconds)
     connection.last_error = busy.message
 
@@ -350,7 +376,7 @@ def _fail(connection: Connection, failed: PlatformError, at: datetime) -> None:
 
 
 def _recover(connection: Connection, at: datetime) -> None:
-    connection.failures, connection.failing_since = 0, None
+    connection.failures, connection.failing_since, connection.busies = 0, None, 0
     connection.refused_reason = ""
     last = connection.last_success_at
     if last is None or at - last >= timedelta(seconds=1):

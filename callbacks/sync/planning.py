@@ -26,7 +26,7 @@ def plan(
     """
     most = connection.batch_size if platform.takes_many else 1
     taken, rest = list(waiting[:most]), list(waiting[most:])
-    planned = _planned(connection, taken, at)
+    planned = _planned(connection, platform, taken, at)
     told = [(task.counterpart, task.last_message) for kind, task in planned if kind is None]
     settle_told(told, at)
     wanted = [(kind, task) for kind, task in planned if kind is not None]
@@ -42,7 +42,7 @@ def plan(
 
 
 def _planned(
-    connection: Connection, waiting: Sequence[Line], at: datetime
+    connection: Connection, platform: Platform, waiting: Sequence[Line], at: datetime
 ) -> list[tuple[Kind | None, Task]]:
     keys = [line.callback_id for line in waiting]
     counterparts = _counterparts(connection, keys, at)
@@ -50,7 +50,11 @@ def _planned(
     places = ConnectedQueue.objects.filter(connection=connection).in_bulk()
     return [
         _meant(
-            callbacks[line.callback_id], counterparts[line.callback_id], places, line.last_message
+            callbacks[line.callback_id],
+            counterparts[line.callback_id],
+            places,
+            line.last_message,
+            cannot_hold=platform.cannot_hold,
         )
         for line in waiting
         if line.callback_id in callbacks
@@ -77,6 +81,8 @@ def _meant(
     counterpart: Counterpart,
     places: Mapping[uuid.UUID, ConnectedQueue],
     last_message: int,
+    *,
+    cannot_hold: Collection[str],
 ) -> tuple[Kind | None, Task]:
     """What the platform must still do so that it agrees with us; ``None``: nothing."""
     place = places.get(callback.queue_id)
@@ -92,7 +98,8 @@ def _meant(
     if not is_there or counterpart.state == State.CONFLICT:
         return Kind.CREATE, task
     before = confirmed(counterpart)
-    return (None if before and is_same(before, wanted) else Kind.UPDATE), task
+    is_held = before is not None and is_same(before, wanted, but=cannot_hold)
+    return (None if is_held else Kind.UPDATE), task
 
 
 def anew(counterpart: Counterpart) -> None:

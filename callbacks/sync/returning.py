@@ -130,7 +130,7 @@ def _differences(there: Counterpart, remote: Remote) -> set[str]:
     if there.content is None:
         return set()
     known = from_json(there.content)
-    found = {"owner"} if remote.owner != known.owner else set()
+    found = {"owner"} if remote.is_owner_sure and remote.owner != known.owner else set()
     if remote.requested_at and remote.requested_at != known.requested_at:
         found.add("time")
     return found
@@ -380,7 +380,7 @@ def confirmed(known: Content, remote: Remote) -> Content:
         known,
         requested_at=requested_at,
         window_starts_at=known.window_starts_at + shift,
-        owner=remote.owner,
+        owner=remote.owner if remote.is_owner_sure else known.owner,
     )
 
 
@@ -392,7 +392,7 @@ def has_theirs(before: Content | None, sent: Content, remote: Remote) -> bool:
     if before is None:
         return False
     is_their_time = remote.requested_at not in (None, sent.requested_at, before.requested_at)
-    is_their_owner = remote.owner not in (None, sent.owner, before.owner)
+    is_their_owner = remote.is_owner_sure and remote.owner not in (None, sent.owner, before.owner)
     return is_their_time or is_their_owner
 
 

@@ -9,7 +9,7 @@ from callbacks.practice.genesys.reading import OBJECT, TEXT, WHOLE, body_of, inv
 from callbacks.practice.moments import instant, stamp
 from callbacks.practice.platform import Platform
 from callbacks.practice.refusals import not_found
-from callbacks.practice.store import Callback, Leg
+from callbacks.practice.store import Callback, Leg, digits
 from callbacks.practice.web import Answer, Request
 
 LARGEST_PAGE = 100
@@ -81,14 +81,21 @@ def _candidates(platform: Platform, wanted: dict[str, Any]) -> list[str] | None:
 
 
 def _matched(filters: list[dict[str, Any]], dimension: str) -> list[str]:
-    """The values that this dimension must have."""
+    """The values that this dimension must have, or one of which."""
     return [
         one["value"]
         for told in filters
-        if told["type"] == "and"
+        if told["type"] == "and" or _is_only(told, dimension)
         for one in told.get("predicates", [])
         if one["dimension"] == dimension and one.get("operator", "matches") == "matches"
     ]
+
+
+def _is_only(told: dict[str, Any], dimension: str) -> bool:
+    """Whether an *or* is about this number alone, in one form or the other."""
+    values = {digits(str(one.get("value", ""))) for one in told.get("predicates", [])}
+    is_alone = all(one["dimension"] == dimension for one in told.get("predicates", []))
+    return dimension == "callbackNumber" and is_alone and len(values) == 1 and "clauses" not in told
 
 
 def _groups(found: list[Callback]) -> list[list[Callback]]:

@@ -7,7 +7,7 @@ there, and which leaves it open, decides whether something may be sent again.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 
@@ -61,6 +61,8 @@ class Remote:
     reference: str = ""
     """Ours, where it carries one."""
     owner: str | None = None
+    is_owner_sure: bool = True
+    """Whether the platform itself says so, not only what we once wrote there."""
     queue: str = ""
     name: str = ""
     window_seconds: int | None = None
@@ -99,6 +101,19 @@ class Person:
     presence: str = ""
 
 
+@dataclass(frozen=True)
+class QueueLimits:
+    """What a queue of the platform allows to those who own callbacks; ``None``: it does not say."""
+
+    name: str
+    owns: bool | None = None
+    """Whether callbacks wait for their owner there."""
+    ahead: timedelta | None = None
+    """How far ahead an owned one may be at most."""
+    waits: timedelta | None = None
+    """How long it waits for its owner."""
+
+
 # --- what can go wrong -------------------------------------------------------------------------
 
 
@@ -119,6 +134,10 @@ class NotSent(PlatformError):
     """It never left: no connection, no name, no trust in the certificate."""
 
     is_of_platform = True
+
+
+class Postponed(PlatformError):
+    """We did not send it: the connection rests, or the slice is over. It says nothing about anybody."""
 
 
 class NoAnswer(PlatformError):
@@ -163,6 +182,10 @@ class InTheWay(PlatformError):
         self.existing_id = existing_id
 
 
+class NotNow(PlatformError):
+    """An agent has it in hand there: it can be changed once they are done, if it is still open."""
+
+
 class CannotPatch(PlatformError):
     """Its API has no way to change this: it must be cancelled there, and made anew."""
 
@@ -179,7 +202,9 @@ class Platform(Protocol):
     takes_many: bool
     """Whether it makes many callbacks in one request."""
     finds_at_once: bool
-    """Whether what was made is found as soon as it is answered."""
+    """Whether what was made or changed is found so as soon as it is answered. Reading by id never lags."""
+    cannot_hold: frozenset[str]
+    """Fields of the content that it has no place for: a difference there is no reason to ask it."""
 
     def create(self, content: Content) -> Remote:
         """Make it. Raises ``InTheWay`` where it has one for the contact."""
@@ -187,8 +212,17 @@ class Platform(Protocol):
     def create_many(self, contents: Sequence[Content]) -> Sequence[Result]:
         """Make many in one request; the results stand in the order of the contents."""
 
+    def mark(self, remote: Remote, content: Content) -> None:
+        """Write our reference where it is found, if that takes a request of its own after the making.
+
+        Where that fails, no harm is done: there is another, slower way to find it.
+        """
+
     def update(self, remote: Remote, before: Content | None, wanted: Content) -> Remote:
-        """Change it from what was confirmed to what is wanted. Raises ``Gone``, ``CannotPatch``."""
+        """Change it from what was confirmed to what is wanted.
+
+        Raises ``Gone``, ``NotNow``, ``CannotPatch``.
+        """
 
     def cancel(self, remote: Remote, reason: str) -> None:
         """End it; one that is over already is fine. Raises ``Gone``."""
@@ -207,3 +241,6 @@ class Platform(Protocol):
 
     def queues(self) -> Mapping[str, str]:
         """Its queues: their ids with their names."""
+
+    def limits(self) -> Mapping[str, QueueLimits]:
+        """What its queues allow, by their ids."""

@@ -20,6 +20,7 @@ from callbacks.sync.platforms.base import (
     Page,
     Person,
     PlatformError,
+    QueueLimits,
     Refused,
     Remote,
     Result,
@@ -50,6 +51,7 @@ class Guide:
 
     takes_many = True
     finds_at_once = True
+    cannot_hold = frozenset({"preferred", "priority"})
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -80,6 +82,9 @@ class Guide:
             _result(results.get(index), content, told.text)
             for index, content in enumerate(contents)
         ]
+
+    def mark(self, remote: Remote, content: Content) -> None:
+        """The reference went along when it was made."""
 
     def update(self, remote: Remote, before: Content | None, wanted: Content) -> Remote:
         """PATCH of what differs."""
@@ -153,6 +158,10 @@ class Guide:
         return {
             str(one.get("id")): str(one.get("name")) for one in self._entities("/api/v2/queues")
         }
+
+    def limits(self) -> Mapping[str, QueueLimits]:
+        """The contract tells only their names."""
+        return {key: QueueLimits(name) for key, name in self.queues().items()}
 
     def _entities(self, path: str) -> Iterable[Mapping[str, Any]]:
         cursor = None
