@@ -95,6 +95,14 @@ class Migration(migrations.Migration):
                 name="platform_event_to_apply",
             ),
         ),
+        migrations.AddIndex(
+            model_name="platformevent",
+            index=models.Index(
+                condition=models.Q(("applied_at__isnull", True)),
+                fields=["connection", "external_id"],
+                name="platform_event_of_callback",
+            ),
+        ),
         migrations.AddField(
             model_name="newcomer",
             name="connection",

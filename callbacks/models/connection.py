@@ -319,6 +319,11 @@ class PlatformEvent(models.Model):
                 condition=Q(applied_at__isnull=True),
                 name="platform_event_to_apply",
             ),
+            models.Index(
+                fields=["connection", "external_id"],
+                condition=Q(applied_at__isnull=True),
+                name="platform_event_of_callback",
+            ),
         ]
 
     def __str__(self) -> str:

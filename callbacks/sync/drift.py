@@ -25,9 +25,12 @@ from callbacks.models import (
     Newcomer,
     OutboxMessage,
 )
+from callbacks.models.connection import Dialect
 from callbacks.sync import mending, returning
 from callbacks.sync.contents import as_json, content_of, from_json, is_same
 from callbacks.sync.platforms.base import Content, Remote, Standing
+from callbacks.sync.platforms.genesys_cloud import GenesysCloud
+from callbacks.sync.platforms.guide import Guide
 from callbacks.sync.returning import Tidings
 
 State = Counterpart.State
@@ -61,6 +64,13 @@ SAFE: Mapping[Kind, Repair] = {
     Kind.LIVE_HERE: Repair.TAKE_THEIRS,
 }
 """What nobody can regret: ours holds, save that what is over stays so. Who is unknown waits."""
+
+
+CANNOT_HOLD: Mapping[Dialect, frozenset[str]] = {
+    Dialect.GUIDE: Guide.cannot_hold,
+    Dialect.GENESYS_CLOUD: GenesysCloud.cannot_hold,
+}
+"""What a platform has no place for is no drift."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +148,7 @@ def _missing(connection: Connection) -> Iterator[Drift]:
 def _otherwise(connection: Connection) -> Iterator[Drift]:
     """What the platform showed otherwise than it confirmed; or holds otherwise than we do."""
     places = ConnectedQueue.objects.filter(connection=connection).in_bulk()
+    cannot_hold = CANNOT_HOLD[Dialect(connection.dialect)]
     known = _counterparts(connection).filter(lost_at__isnull=True).exclude(external_id="")
     untold = OutboxMessage.objects.filter(callback=OuterRef("callback"), settled_at__isnull=True)
     shown = known.filter(shown__isnull=False).exclude(state=State.SENDING)
@@ -149,7 +160,7 @@ def _otherwise(connection: Connection) -> Iterator[Drift]:
         if place is None or there.content is None:
             continue
         ours, theirs = content_of(there.callback, there, place), from_json(there.content)
-        if not is_same(ours, theirs):
+        if not is_same(ours, theirs, but=cannot_hold):
             yield Drift(
                 there.pk, Kind.DIFFERS, there.external_id,
                 "It was changed here, or there, and the other side did not take it over.",
@@ -186,7 +197,7 @@ def _as_shown(there: Counterpart) -> Content:
     return from_json({**known, **{name: shown[name] for name in DETAILS if name in shown}})
 
 
-DETAILS = ("requested_at", "owner", "number")
+DETAILS = ("requested_at", "owner", "number", "queue")
 
 
 def _compared(ours: Content, theirs: Content) -> dict[str, tuple[str, str]]:
@@ -197,6 +208,8 @@ def _compared(ours: Content, theirs: Content) -> dict[str, tuple[str, str]]:
         "Owner": (ours.owner or "nobody", theirs.owner or "nobody"),
         "Number": (ours.number, theirs.number),
         "Name": (ours.name, theirs.name),
+        "Preferred": (ours.preferred or "nobody", theirs.preferred or "nobody"),
+        "Priority": (str(ours.priority), str(theirs.priority)),
         "Queue": (ours.queue, theirs.queue),
         "Data": (_data(ours), _data(theirs)),
     }

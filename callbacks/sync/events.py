@@ -9,6 +9,7 @@ itself: it hastens the next look at the platform.
 import hashlib
 import hmac
 import json
+import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -25,11 +26,13 @@ from callbacks.sync.platforms.base import Remote
 from callbacks.sync.platforms.guide import portrayed
 from callbacks.sync.returning import Tidings
 
+logger = logging.getLogger(__name__)
 TOLERANCE = timedelta(minutes=5)
 """So far a signature's moment may lie from ours, either way."""
 KEPT_FOR = timedelta(days=3)
 """So long an event's id is remembered: longer than anybody sends it again."""
-AT_ONCE = 200
+CALLBACKS, AT_ONCE, AT_MOST = 50, 500, 2_000
+"""So many callbacks at a time, of the first so many events, with at most so many events in all."""
 LOOKS_APART = timedelta(seconds=5)
 READERS: Mapping[str, Callable[[Mapping[str, Any]], Remote]] = {Dialect.GUIDE: portrayed}
 
@@ -116,20 +119,40 @@ def _read(body: bytes) -> tuple[str, dict[str, Any] | None]:
 
 
 def apply(connection: Connection, at: datetime) -> int:
-    """Let what was told hold here, too, the newest about each callback; how many events it took.
+    """Let what was told of some callbacks hold here, too, the newest of each; how many events it took.
 
-    One statement where there are none. What is being sent waits for its own answer first.
+    One statement where there are none. The longer they wait, the more of them go together. What is
+    being sent waits for its own answer first.
     """
+    waiting = PlatformEvent.objects.filter(connection=connection, applied_at__isnull=True)
     sending = Counterpart.objects.filter(
         connection=connection, external_id=OuterRef("external_id"), state=Counterpart.State.SENDING
     )
-    waiting = PlatformEvent.objects.filter(connection=connection, applied_at__isnull=True)
-    events = list(waiting.exclude(Exists(sending)).order_by("id")[:AT_ONCE])
-    if not events:
+    first = waiting.exclude(Exists(sending)).order_by("id").values_list("external_id", flat=True)
+    about = list(dict.fromkeys(first[:AT_ONCE]))[:CALLBACKS]
+    if not about:
         return 0
-    with transaction.atomic():
-        _apply(connection, events, at)
+    events = list(waiting.filter(external_id__in=about).order_by("id")[:AT_MOST])
+    try:
+        with transaction.atomic():
+            _apply(connection, events, at)
+    except Exception:
+        logger.exception("Events of %s failed together; they are applied one by one.", connection)
+        _apply_one_by_one(connection, events, at)
     return len(events)
+
+
+def _apply_one_by_one(
+    connection: Connection, events: Sequence[PlatformEvent], at: datetime
+) -> None:
+    """One that cannot be read must not keep the others back: the next look finds out."""
+    for event in events:
+        try:
+            with transaction.atomic():
+                _apply(connection, [event], at)
+        except Exception:
+            logger.exception("The event %s cannot be applied.", event)
+            PlatformEvent.objects.filter(pk=event.pk).update(applied_at=at, body=None)
 
 
 def _apply(connection: Connection, events: Sequence[PlatformEvent], at: datetime) -> None:

@@ -8,11 +8,13 @@ with its own earlier ones, which needs no clock of ours; and whoever saw the pla
 our change knows that theirs came later. Only between these are two clocks compared.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import F, Max
 
 from callbacks import holding, journal
@@ -45,6 +47,7 @@ IN_WORDS: Mapping[str, str] = {
 }
 CONFIRMED = (State.THERE, State.PARKED)
 """What is being sent says itself how it stands, once its answer is there."""
+logger = logging.getLogger(__name__)
 COLUMNS = (
     "state", "content", "remote_changed_at", "standing", "shown", "synced_message", "lost_at",
 )  # fmt: skip
@@ -82,19 +85,34 @@ MODE = F("callback__queue__routing_mode")
 
 
 def _take_in(there: Counterpart, remote: Remote, told: Tidings) -> None:
-    before = [getattr(there, name) for name in COLUMNS]
+    before = {name: getattr(there, name) for name in COLUMNS}
+    waits = False
     if there.state in CONFIRMED and _is_worth_a_look(there, remote, told):
-        apply(there, remote, told)
-    if not told.is_event and not _is_older(there, remote):
-        there.shown, there.lost_at = otherwise(there, remote), None
-    if before != [getattr(there, name) for name in COLUMNS]:
+        try:
+            with transaction.atomic():
+                waits = apply(there, remote, told)
+        except Exception:
+            # One that cannot be applied must not keep the others back, look after look.
+            logger.exception("What the platform tells of %s cannot be applied.", there.callback_id)
+            for name, value in before.items():
+                setattr(there, name, value)
+    if not told.is_event and not _is_before_our_last_word(there, told):
+        # What waits for the end of a call is no drift: it will be taken.
+        there.shown, there.lost_at = None if waits else otherwise(there, remote), None
+    if before != {name: getattr(there, name) for name in COLUMNS}:
         there.save(update_fields=COLUMNS)
+
+
+def _is_before_our_last_word(there: Counterpart, told: Tidings) -> bool:
+    """Whether the platform was asked before what we told it last had settled there."""
+    confirmed_at = there.synced_at
+    return confirmed_at is not None and told.asked_at < confirmed_at + told.connection.settle
 
 
 def _is_worth_a_look(there: Counterpart, remote: Remote, told: Tidings) -> bool:
     is_watched = getattr(there, "routing", "") == Queue.RoutingMode.PLATFORM
     is_step = is_watched and _is_step(there, remote)
-    return remote.is_over or is_step or bool(_differences(there, remote))
+    return remote.is_over or is_step or bool(_news(there, remote))
 
 
 def _is_older(there: Counterpart, remote: Remote) -> bool:
@@ -118,6 +136,18 @@ def _differences(there: Counterpart, remote: Remote) -> set[str]:
     return found
 
 
+def _news(there: Counterpart, remote: Remote) -> set[str]:
+    """What is other than confirmed, and was not so before: what a platform never did as it confirmed
+    is a drift, and not somebody's change there."""
+    stood = there.shown or {}
+    found = _differences(there, remote)
+    if "owner" in stood and stood["owner"] == remote.owner:
+        found.discard("owner")
+    if remote.requested_at and stood.get("requested_at") == remote.requested_at.isoformat():
+        found.discard("time")
+    return found
+
+
 def otherwise(there: Counterpart, remote: Remote) -> dict[str, Any] | None:
     """What is shown and is not what was confirmed: a drift, for a person to see."""
     if there.state == State.OVER:
@@ -134,29 +164,36 @@ def otherwise(there: Counterpart, remote: Remote) -> dict[str, Any] | None:
         found["owner"] = remote.owner
     if there.content and remote.number and remote.number != from_json(there.content).number:
         found["number"] = remote.number
-    return found or None
+    return found | _other_queue(there, remote) or None
+
+
+def _other_queue(there: Counterpart, remote: Remote) -> dict[str, str]:
+    known = (there.content or {}).get("queue")
+    return {"queue": remote.queue} if known and remote.queue not in ("", known) else {}
 
 
 # --- one callback ------------------------------------------------------------------------------
 
 
-def apply(there: Counterpart, remote: Remote, told: Tidings) -> None:
-    """Let it hold here, too, where it wins. Changes ``there`` without saving it.
+def apply(there: Counterpart, remote: Remote, told: Tidings) -> bool:
+    """Let it hold here, too, where it wins; whether it must wait. Changes ``there`` without saving it.
 
     A call that is under way here is never cut, and what is being rung for is not moved: what came
     back waits, unconfirmed, and is looked at again the next time.
     """
     if _is_known(there, remote, told):
-        return
+        return False
     callback = (
         Callback.objects.for_display().select_for_update(of=("self",)).get(pk=there.callback_id)
     )
     if remote.is_over:
         _end(callback, there, remote, told)
-        return
-    if _change(callback, there, remote, told):
+        return False
+    is_done = _change(callback, there, remote, told)
+    if is_done:
         there.remote_changed_at = remote.changed_at or there.remote_changed_at
     _follow(callback, there, remote, told)
+    return not is_done
 
 
 def _is_known(there: Counterpart, remote: Remote, told: Tidings) -> bool:
@@ -166,9 +203,8 @@ def _is_known(there: Counterpart, remote: Remote, told: Tidings) -> bool:
         return False
     if last is not None and now is not None:
         return _is_older(there, remote) or (now == last and not _is_step(there, remote))
-    # It does not say when it changed: what was asked before our own last word settled is not news.
-    confirmed_at = there.synced_at
-    return confirmed_at is not None and told.asked_at < confirmed_at + told.connection.settle
+    # It does not say when it changed.
+    return _is_before_our_last_word(there, told)
 
 
 def _end(callback: Callback, there: Counterpart, remote: Remote, told: Tidings) -> None:
@@ -222,7 +258,7 @@ def _note(callback: Callback, said: str, by: Actor, at: datetime) -> None:
 
 def _change(callback: Callback, there: Counterpart, remote: Remote, told: Tidings) -> bool:
     """Take what was changed there, where it is the newest; whether it is dealt with."""
-    different = _differences(there, remote)
+    different = _news(there, remote)
     place = ConnectedQueue.objects.filter(queue=callback.queue, connection=told.connection).first()
     if not different or place is None or there.content is None or callback.ended_at:
         return True
@@ -236,7 +272,8 @@ def _change(callback: Callback, there: Counterpart, remote: Remote, told: Tiding
     if different:
         take(callback, remote, different, told)
     # What the platform holds now, whoever won: what of ours is newer is told as a difference to it.
-    there.content = as_json(confirmed(known, remote))
+    if different or contested:
+        there.content = as_json(confirmed(known, remote))
     return True
 
 
@@ -348,13 +385,15 @@ def confirmed(known: Content, remote: Remote) -> Content:
 
 
 def has_theirs(before: Content | None, sent: Content, remote: Remote) -> bool:
-    """Whether the answer to a change shows what we did not send: somebody else was there, too."""
+    """Whether the answer to a change shows what we did not send: somebody else was there, too.
+
+    Nobody as an owner says nothing: platforms drop owners silently.
+    """
     if before is None:
         return False
-    is_time_sent = before.requested_at != sent.requested_at
-    is_their_time = remote.requested_at not in (None, sent.requested_at) and not is_time_sent
-    is_their_owner = remote.is_owner_sure and remote.owner != sent.owner
-    return is_their_time or (is_their_owner and before.owner == sent.owner)
+    is_their_time = remote.requested_at not in (None, sent.requested_at, before.requested_at)
+    is_their_owner = remote.is_owner_sure and remote.owner not in (None, sent.owner, before.owner)
+    return is_their_time or is_their_owner
 
 
 # --- who routes --------------------------------------------------------------------------------

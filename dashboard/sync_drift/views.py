@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from callbacks.models import Connection, Role
-from callbacks.rules.limits import in_words
+from callbacks.rules.limits import distance_in_words
 from callbacks.sync import drift
 from dashboard.entrance import Request, admits
 
@@ -57,7 +57,7 @@ def _compared(report: drift.Report) -> Compared:
         for one in report.drifts[:SHOWN]
     ]
     looked = report.looked_at
-    age = f"{in_words(timezone.now() - looked)} ago" if looked else ""
+    age = distance_in_words(looked, timezone.now()).replace("now", "just now") if looked else ""
     return Compared(report, rows, sum(1 for one in report.drifts if one.safe_repair), age)
 
 

@@ -4,15 +4,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from callbacks import clock, routing
-from callbacks.access import Actor
 from callbacks.lifecycle import Status
 from callbacks.models import Agent, Callback, ContactList, ContactListEntry, Offer, Presence, Queue
 from callbacks.models.callback import Hold
 from callbacks.rules import looks
-from tests.cast import NOW, Cast, by, make_callback
+from tests.cast import Cast, make_callback
 from tests.domain.test_clock import on_queue
+from tests.screens.test_admin import filled_in, queue_address
 
 DUE = datetime.fromisoformat("2026-11-24T17:00:00Z")
 """When the builder's callback falls due: 12:00 in New York."""
@@ -83,7 +84,7 @@ def test_the_decision_says_who_routes(there: Cast) -> None:
     assert routing.explain(fresh(callback), DUE).reason == "The platform routes Support."
 
 
-def switch_back(cast: Cast, at: datetime, enter: Any = None) -> None:
+def switch_back(cast: Cast, at: datetime) -> None:
     """Ringback routes Support again."""
     Queue.objects.filter(pk=cast.support.pk).update(routing_mode=Mode.LONGEST_IDLE)
     clock.look_again(cast.support.pk, at)
@@ -122,10 +123,12 @@ def test_what_was_held_back_here_is_left_to_the_platform_once_it_routes(cast: Ca
 def test_an_admin_who_switches_it_lets_the_clock_look_at_once(there: Cast, enter: Any) -> None:
     callback = make_callback(there.support, there.sam)
     clock.tick(DUE)
-    assert fresh(callback).next_action_at == DUE + looks.WAITING_AGAIN
-    page = enter(there.ada).get(f"/admin/callbacks/queue/{there.support.pk}/change/")
-    fields = {name: value for name, value in page.context["adminform"].form.initial.items() if value is not None}  # fmt: skip
-    assert fields["routing_mode"] == Mode.PLATFORM
+    Callback.objects.update(next_action_at=timezone.now() + looks.WAITING_AGAIN)
+    ada, address = enter(there.ada), queue_address(there.support)
+    before = timezone.now()
+    fields = {**filled_in(ada, address), "routing_mode": Mode.LONGEST_IDLE}
+    assert ada.post(address, fields).status_code == 302
+    assert before <= (fresh(callback).next_action_at or DUE) <= timezone.now()
 
 
 def test_lists_and_pages_say_that_the_platform_routes_it(there: Cast, enter: Any) -> None:
@@ -134,6 +137,3 @@ def test_lists_and_pages_say_that_the_platform_routes_it(there: Cast, enter: Any
     assert "Platform routes" in sam.get("/callbacks").content.decode()
     page = sam.get(callback.get_absolute_url()).content.decode()
     assert "the telephony platform routes it" in page
-
-
-_ = (Actor, NOW, by)

@@ -19,7 +19,16 @@ from callbacks.models import Callback, Connection, Counterpart, PlatformEvent
 from callbacks.sync import events
 from tests.cast import make_cast
 from tests.practice.platforms import Practice, ahead, stamp, wait
-from tests.sync.connected import SECRET, Connected, connected, fresh, moment, told
+from tests.sync.connected import (
+    SECRET,
+    Connected,
+    by_platform,
+    connected,
+    fresh,
+    moment,
+    reasons,
+    told,
+)
 
 State = Counterpart.State
 
@@ -189,6 +198,32 @@ def test_an_event_about_a_stranger_hastens_the_next_look(both: Connected) -> Non
     assert not Callback.objects.exists(), "an event alone makes nothing"
     both.exchange_without_a_look()
     assert both.there(Callback.objects.get()).external_id == key
+
+
+@pytest.mark.parametrize("status", ["waiting", "offered", "in_progress"])
+def test_where_the_platform_routes_how_it_stands_there_comes_back(
+    both: Connected, status: str
+) -> None:
+    by_platform(both.cast.support)
+    callback = both.promised()
+    body = body_of(shown(both, callback, status=status, updatedAt=later()))
+    assert [send(both, body), apply(both)] == [204, 1]
+    after = fresh(callback)
+    assert (after.status, after.agent) == (Status.WAITING, None)
+    assert after.updated_at > callback.updated_at, "it is not stuck: something happened"
+    assert told(callback)[-1] == ("fell_due", "Practice")
+    assert "On the platform: " in reasons(callback)
+    send(both, body_of(shown(both, callback, status=status, updatedAt=later(9))))
+    apply(both)
+    assert len(told(callback)) == 2, "the same standing is no news"
+
+
+def test_where_we_route_how_it_stands_there_changes_nothing(both: Connected) -> None:
+    callback = both.promised()
+    send(both, body_of(shown(both, callback, status="offered", updatedAt=later())))
+    apply(both)
+    assert fresh(callback).status == Status.PENDING
+    assert len(told(callback)) == 1
 
 
 def test_what_was_applied_long_ago_is_forgotten(both: Connected) -> None:

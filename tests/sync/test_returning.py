@@ -163,6 +163,21 @@ def test_who_cannot_own_it_here_does_not_and_the_history_says_why(both: Connecte
     assert "Ana Reyes is not a member of Support" in reasons(callback)
 
 
+def test_an_owner_whom_the_platform_dropped_silently_is_kept_here(both: Connected) -> None:
+    callback = both.promised()
+    take_ownership(callback.pk, by=by(both.cast.ana), at=timezone.now(), version=None)
+    both.exchange()
+    both.meddle(callback, "own", agentId=None)
+    # As if that had been so in its very answer: it confirmed, and did not do it.
+    Counterpart.objects.update(remote_changed_at=moment(both.remote(callback)["updated_at"]))
+    both.exchange()
+    later = ahead(hours=30)
+    both.meddle(callback, "reschedule", requestedTime=later)
+    both.exchange()
+    after = fresh(callback)
+    assert (after.requested_at, after.owner_id) == (moment(later), both.cast.ana.pk)
+
+
 def test_what_each_side_changed_alone_holds_on_both(both: Connected) -> None:
     callback = both.promised()
     later = ahead(hours=30)

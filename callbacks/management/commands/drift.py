@@ -18,7 +18,7 @@ class Command(BaseCommand):
     help = "Compare Ringback with its platforms, as the last complete look showed them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """See docs/synchronisation.md."""
+        """See docs/coming-back.md."""
         parser.add_argument("--connection", help="the name of one; else all")
         parser.add_argument("--repair", action="store_true", help="the safe repair of each")
         parser.add_argument("--json", action="store_true", help="for programs")
