@@ -25,7 +25,12 @@ class Dialect(models.TextChoices):
 TERMS: Mapping[str, Mapping[str, int]] = {
     Dialect.GUIDE: {"requests": 10, "per_seconds": 1, "settle_seconds": 10},
     # 300 requests a minute for each client; its search shows what it was told only after a while.
-    Dialect.GENESYS_CLOUD: {"requests": 300, "per_seconds": 60, "settle_seconds": 30},
+    Dialect.GENESYS_CLOUD: {
+        "requests": 300,
+        "per_seconds": 60,
+        "settle_seconds": 30,
+        "batch_size": 50,
+    },
 }
 """What a new connection begins with, by its dialect (rules §6.2)."""
 

@@ -148,6 +148,21 @@ class TestTelling:
         assert len(kept(platform)) == 1
         assert is_all_settled()
 
+    def test_new_times_of_many_are_one_request(
+        self, cast: Cast, platform: Practice, connection: Connection
+    ) -> None:
+        promises = [owned(cast, time=f"{hour:02}:00") for hour in range(8, 18)]
+        run(connection)
+        platform.console("DELETE", "status")
+        for callback in promises:
+            alter(callback, cast, requested_at=callback.requested_at + timedelta(minutes=30))
+        run(connection)
+        assert [one for one in requests(platform) if "routing" not in one] == [
+            "POST conversations/callbacks/bulk/update"
+        ]
+        assert sorted(one["requested_at"][14:16] for one in live(platform)) == ["30"] * 10
+        assert is_all_settled()
+
     @pytest.mark.parametrize(
         ("make", "changes"),
         [(owned, {"contact_name": "Nora"}), (owned, {"owner_id": None}), (promise, {"date": ""})],
