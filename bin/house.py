@@ -212,14 +212,31 @@ def _parts(house: House, listening: int) -> list[Part]:
     web = [python, "-m", "uvicorn", "dashboard.asgi:application", "--fd", str(listening)]
     web += ["--log-level", "warning", "--no-access-log", "--no-server-header"]
     web += ["--timeout-graceful-shutdown", "2"]
-    worker = [*celery, "worker", "--queues", "routing,sync", "--loglevel", "WARNING"]
+    lone = ["--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
+    worker = [*celery, "worker", "--queues", "routing", *lone, "--hostname", "routing@%h"]
     worker += ["--concurrency", str(_processes("WORKER_CONCURRENCY"))]
-    worker += ["--without-gossip", "--without-mingle"]
+    # What takes seconds, and waits for others most of them, has threads of its own: ticks never
+    # wait behind it.
+    courier = [*celery, "worker", "--queues", "sync", *lone, "--hostname", "sync@%h"]
+    courier += ["--pool", "threads", "--concurrency", "8"]
     # In memory: what is due is asked of the database, so the clock has nothing to remember.
     clock = [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""]
     clock += ["--scheduler", "celery.beat:Scheduler"]
     webs = [Part("web", web, (listening,)) for _ in range(_processes("WEB_WORKERS"))]
-    return [*webs, Part("worker", worker), Part("clock", clock)]
+    # The telephony platform that the demonstration is kept in step with.
+    practice = [python, str(ROOT / "manage.py"), "demo_platform"]
+    return [
+        *webs,
+        Part("worker", worker),
+        Part("synchronising worker", courier),
+        Part("clock", clock),
+        *([Part("practice platform", practice)] if _is_demonstration() else []),
+    ]
+
+
+def _is_demonstration() -> bool:
+    said = setting("DEMO", setting("RINGBACK_EMBEDDED", "0")).lower()
+    return said in ("1", "true", "yes", "on", "y", "ok")
 
 
 def _processes(name: str) -> int:
@@ -270,8 +287,7 @@ def _answers(house: House) -> bool:
 def _tell(house: House) -> None:
     name = f"[{house.host}]" if ":" in house.host else house.host
     say(f"\nRingback is ready: http://{name}:{house.port}/")
-    is_demo = setting("DEMO", setting("RINGBACK_EMBEDDED", "0")).lower()
-    if is_demo in ("1", "true", "yes", "on", "y", "ok"):
+    if _is_demonstration():
         say(f"Log in as {LOG_INS}; the password is “demo”.")
     say("Ctrl-C stops it; everything is kept.\n")
 

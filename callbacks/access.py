@@ -12,6 +12,7 @@ for them: ``readable`` leaves it out, and a door answers 404.
 | revive           |                                              | of their queues | yes   |
 | contact lists    |                                              | yes             | yes   |
 | imports          |                                              | their own       | yes   |
+| synchronisation  | *retry*, of those that they may edit         | of their queues | yes   |
 
 A program may do what its scopes say, in its queues: ``callback:read`` to read, ``callback:write`` to
 create and edit, ``task:manage`` to convert. It overrides no lock.
@@ -35,6 +36,9 @@ from callbacks.models import (
     ApiClient,
     Callback,
     CallbackImport,
+    ConnectedQueue,
+    Connection,
+    Counterpart,
     HistoryEvent,
     Queue,
     Role,
@@ -42,6 +46,7 @@ from callbacks.models import (
     User,
 )
 from callbacks.models.callback import CallbackQuerySet
+from callbacks.models.connection import CounterpartQuerySet
 from callbacks.models.program import Scope
 
 Kind = HistoryEvent.ActorKind
@@ -261,6 +266,25 @@ def imports_of(by: Actor) -> QuerySet[CallbackImport]:
     if by.is_admin:
         return CallbackImport.objects.all()
     return CallbackImport.objects.filter(created_by=by.id if may_import(by) else None)
+
+
+def may_mend(by: Actor, callback: Callback) -> bool:
+    """Whether the actor decides what becomes of it on the platform: discard, take the existing one."""
+    return by.is_admin or callback.queue_id in by.supervises
+
+
+def connections_of(by: Actor) -> QuerySet[Connection]:
+    """The connections whose health the actor watches: of the queues that they supervise, or all."""
+    if by.is_admin:
+        return Connection.objects.all()
+    places = ConnectedQueue.objects.filter(queue__in=by.supervises, connection=OuterRef("pk"))
+    return Connection.objects.filter(Exists(places))
+
+
+def counterparts_of(by: Actor) -> CounterpartQuerySet:
+    """What the actor may know of callbacks on platforms: of those of the queues that they supervise."""
+    everything: CounterpartQuerySet = Counterpart.objects.all()
+    return everything if by.is_admin else everything.filter(callback__queue__in=by.supervises)
 
 
 def tasks_of(by: Actor) -> QuerySet[Task]:

@@ -49,6 +49,8 @@ class Move(StrEnum):
     EXPIRE = "expire"
     CONVERT = "convert"
     REVIVE = "revive"
+    COMPLETE_THERE = "complete on the platform"
+    FAIL_THERE = "fail on the platform"
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,9 @@ MOVES: Mapping[Move, Arc] = {
     Move.EXPIRE: Arc(EDITABLE, S.EXPIRED),
     Move.CONVERT: Arc(OPEN, S.CONVERTED),
     Move.REVIVE: Arc(frozenset({S.EXPIRED}), S.PENDING),
+    # The telephony platform's own agents did it: what rings here is withdrawn first (rules §6.8).
+    Move.COMPLETE_THERE: Arc(EDITABLE, S.COMPLETED),
+    Move.FAIL_THERE: Arc(EDITABLE, S.FAILED),
 }
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from callbacks.models import Callback
+from callbacks.rules.standing import Standing
 
 PATH = "/api/v2/callbacks/"
 
@@ -15,7 +16,7 @@ PATH = "/api/v2/callbacks/"
 def portray(callback: Callback) -> dict[str, Any]:
     """The callback with everything that the contract promises; relations should be loaded.
 
-    Without a statement where ``queue``, ``owner__user`` and ``preferred_agent__user`` are at hand.
+    Without a statement for what was asked ``for_display``.
     """
     return {
         "id": str(callback.pk),
@@ -42,7 +43,7 @@ def portray(callback: Callback) -> dict[str, Any]:
         "allowOutsideCallingHours": callback.is_outside_hours_agreed,
         "dueBy": stamp(callback.due_by),
         "attempts": callback.attempts_made,
-        "sync": {"state": "off", "externalId": None, "lastError": None},
+        "sync": _sync(callback.standing),
         "createdAt": stamp(callback.created_at),
         "updatedAt": stamp(callback.updated_at),
         "endedAt": stamp(callback.ended_at),
@@ -62,6 +63,14 @@ def external_data(callback: Callback) -> Mapping[str, Any]:
     """What programs attached, with reason and ticket as they are now, whoever changed them."""
     shown = {"reason": callback.reason, "ticketId": callback.ticket_id}
     return {**callback.external_data, **{name: value for name, value in shown.items() if value}}
+
+
+def _sync(standing: Standing) -> dict[str, str | None]:
+    return {
+        "state": str(standing.word),
+        "externalId": standing.external_id or None,
+        "lastError": standing.error or None,
+    }
 
 
 def _target(callback: Callback) -> dict[str, str]:

@@ -1,9 +1,11 @@
 """Celery's doors into the domain: a few lines each, harmless when run twice."""
 
+import uuid
+
 from celery import shared_task
 from django.utils import timezone
 
-from callbacks import calls, clock, imports, programs, webhooks
+from callbacks import calls, clock, imports, programs, sync, webhooks
 
 
 @shared_task
@@ -41,6 +43,26 @@ def go_on_with_imports() -> None:
 
 
 @shared_task
+def sync_wake() -> None:
+    """Once a second: each connection that may have something to do is gone on with."""
+    for key in sync.connections_at_work():
+        # The next second wakes it again; one at a time does the work, whoever starts it.
+        sync_exchange.apply_async((str(key),), expires=1)
+
+
+@shared_task
+def sync_exchange(connection_id: str) -> None:
+    """What waits is told to a platform, and what happened there comes back (rules §6)."""
+    sync.exchange(uuid.UUID(connection_id))
+
+
+@shared_task
+def sync_forget() -> None:
+    """Messages of callbacks that no platform is to know are dropped."""
+    sync.forget_the_unconnected()
+
+
+@shared_task
 def forget() -> None:
     """What was delivered a month ago, imported or answered a day ago, or let in an hour ago, is forgotten."""
     at = timezone.now()
@@ -48,3 +70,4 @@ def forget() -> None:
     programs.forget_old_answers(at)
     programs.forget_old_tokens(at)
     imports.prune(at)
+    sync.prune(at)

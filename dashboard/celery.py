@@ -42,6 +42,16 @@ app.conf.beat_schedule = {
         "schedule": 1.0,
         "options": {"expires": 2},
     },
+    "platforms are kept in step": {
+        "task": "callbacks.tasks.sync_wake",
+        "schedule": 1.0,
+        "options": {"expires": 1},
+    },
+    "what no platform is to know is forgotten": {
+        "task": "callbacks.tasks.sync_forget",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "what nobody can ask for any more is forgotten": {
         "task": "callbacks.tasks.forget",
         "schedule": 3600.0,

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from callbacks.models import OutboxMessage
 from dashboard.celery import broker_answers
 from dashboard.entrance import PEOPLE, Request, admits, admits_everyone
-from dashboard.shell import engine_silence, engine_warning
+from dashboard.shell import engine_silence, engine_warning, platform_warnings
 
 
 @require_safe
@@ -65,5 +65,9 @@ def _outbox(at: datetime) -> dict[str, Any]:
 @require_safe
 @admits(*PEOPLE)
 def engine(request: Request) -> HttpResponse:
-    """The strip that says when clock or worker are silent, for screens that are open already."""
-    return render(request, "components/strip.html", {"engine_warning": engine_warning()})
+    """The strip that says what is wrong with the whole, for screens that are open already."""
+    context = {
+        "engine_warning": engine_warning(),
+        "platform_warnings": platform_warnings(request.actor),
+    }
+    return render(request, "components/strip.html", context)

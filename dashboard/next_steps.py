@@ -14,12 +14,8 @@ def next_step(callback: Callback, at: datetime, zone: str) -> str:
     if not callback.is_open:
         ended = _when(callback.ended_at or at, zone)
         return f"Over since {ended}: {callback.get_status_display().lower()}."
-    if callback.held_for:
-        return _held(callback, zone)
-    if callback.status == Status.PENDING:
-        return _coming(callback, at, zone)
-    if callback.status == Status.WAITING:
-        return _waiting(callback, at, zone)
+    if callback.is_editable:
+        return _to_come(callback, at, zone)
     if callback.status == Status.OFFERED:
         return f"{callback.agent} is being rung for it; missed or declined, it goes on at once."
     return f"{callback.agent} is on the phone with the contact."
@@ -35,6 +31,23 @@ def _coming(callback: Callback, at: datetime, zone: str) -> str:
     if callback.preferred_agent:
         return f"{falls}, offered to {callback.preferred_agent} first."
     return f"{falls}, then goes to the next agent of {callback.queue}."
+
+
+def _to_come(callback: Callback, at: datetime, zone: str) -> str:
+    """Nobody has it at hand."""
+    if callback.queue.is_routed_by_platform:
+        return _watched(callback, at)
+    if callback.held_for:
+        return _held(callback, zone)
+    if callback.status == Status.PENDING:
+        return _coming(callback, at, zone)
+    return _waiting(callback, at, zone)
+
+
+def _watched(callback: Callback, at: datetime) -> str:
+    when = limits.distance_in_words(callback.requested_at, at)
+    falls = "Was due" if callback.status == Status.WAITING else "Falls due"
+    return f"{falls} {when}; the telephony platform routes it, and tells us what becomes of it."
 
 
 def _held(callback: Callback, zone: str) -> str:

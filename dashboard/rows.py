@@ -1,6 +1,6 @@
 """A callback as a row on a screen: formatted once, in Python, for the person who looks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -9,9 +9,31 @@ from callbacks import access
 from callbacks.lifecycle import Status
 from callbacks.models import Callback
 from callbacks.rules import limits, numbers
+from callbacks.rules.standing import Word
 from dashboard.clocks import city, day_and_time, local
 from dashboard.entrance import Request
 from dashboard.next_steps import next_step
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How a callback stands on its platform, as a small mark with words."""
+
+    label: str
+    tone: str
+    icon: str
+    title: str
+
+
+MARKS: Mapping[Word, tuple[str, str, str]] = {
+    Word.WAITING: ("waits for the platform", "accent", "cloud-upload"),
+    Word.SENDING: ("being sent", "accent", "cloud-upload"),
+    Word.IN_STEP: ("in step", "good", "cloud-check"),
+    Word.CONFLICT: ("platform conflict", "danger", "cloud-alert"),
+    Word.PARKED: ("platform refuses it", "danger", "cloud-alert"),
+    Word.DISCARDED: ("kept from the platform", "", "cloud-off"),
+}
+"""Words, colour and picture; silence is for what has no platform, or is over there."""
 
 
 @dataclass
@@ -92,6 +114,15 @@ class Row:
         return f"{local(self.at, self.zone):%a %H:%M}"
 
     @property
+    def mark(self) -> Mark | None:
+        """How it stands on the platform of its queue, where that is worth a word."""
+        standing = self.callback.standing
+        if standing.word not in MARKS:
+            return None
+        said = f"{standing.label}: {standing.platform}. {standing.error}"
+        return Mark(*MARKS[standing.word], said.strip())
+
+    @property
     def next_step(self) -> str:
         """What happens next, and when."""
         return next_step(self.callback, self.at, self.zone)
@@ -100,6 +131,11 @@ class Row:
     def is_overdue(self) -> bool:
         """Open, and its window has ended."""
         return self.callback.is_overdue(self.at)
+
+    @property
+    def is_routed_by_platform(self) -> bool:
+        """Open, and the telephony platform offers it to agents, not we."""
+        return self.callback.is_open and self.callback.queue.is_routed_by_platform
 
     @property
     def is_locked(self) -> bool:

@@ -204,7 +204,13 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "routing"
-CELERY_TASK_ROUTES = {"callbacks.tasks.sync_*": {"queue": "sync"}}
+# What takes seconds has a queue of its own, so that a worker of its own can take it: the clock's
+# ticks never wait behind it.
+CELERY_TASK_ROUTES = {
+    "callbacks.tasks.sync_*": {"queue": "sync"},
+    "callbacks.tasks.deliver_to_webhooks": {"queue": "sync"},
+    "callbacks.tasks.go_on_with_imports": {"queue": "sync"},
+}
 CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum" if CELERY_BROKER_URL.startswith("amqp") else "classic"
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -323,5 +329,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
+        # It would tell each request with its address, where numbers stand.
+        "httpx": {"level": "WARNING"},
     },
 }

@@ -11,9 +11,11 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from callbacks import rescue
+from callbacks.access import Actor
 from callbacks.models import Heartbeat, Role
 from callbacks.rules.limits import in_words
 from dashboard.agent.now import now_of
+from dashboard.sync.reading import refusals
 
 STARTED_AT = timezone.now()
 """When this process began to listen: a clock that starts beside it gets as long to be heard."""
@@ -36,6 +38,7 @@ SCREENS = (
     ("Expired", "expired", "alarm-clock-off", {Role.SUPERVISOR, Role.ADMIN}),
     ("Contact lists", "contact-lists", "phone-off", {Role.SUPERVISOR, Role.ADMIN}),
     ("Import", "imports", "file-up", {Role.SUPERVISOR, Role.ADMIN}),
+    ("Sync", "sync", "refresh-cw", {Role.SUPERVISOR, Role.ADMIN}),
     ("Webhooks", "webhooks", "webhook", {Role.ADMIN}),
     ("Admin", "admin:index", "settings", {Role.ADMIN}),
 )
@@ -56,10 +59,16 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         # Only asked where it is shown: My callbacks puts its own, larger one there.
         "now": SimpleLazyObject(lambda: now_of(actor, actor.user.time_zone, timezone.now())),
         "engine_warning": engine_warning(),
+        "platform_warnings": platform_warnings(actor),
         "expired_recently": (
             rescue.expired_recently(actor, timezone.now()) if actor.is_supervisor else 0
         ),
     }
+
+
+def platform_warnings(actor: Actor) -> list[str]:
+    """The platforms that let us in no more, for those who watch over them."""
+    return list(refusals(actor)) if actor.is_supervisor else []
 
 
 def engine_silence() -> timedelta:

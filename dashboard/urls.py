@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from dashboard import entrance, errors, health, metrics
+from dashboard import entrance, errors, health, metrics, platform_events
 from dashboard.accounts import views as accounts
 from dashboard.agent import calling
 from dashboard.agent import views as agent
@@ -14,6 +14,8 @@ from dashboard.callback import views as callback
 from dashboard.imports import views as imports
 from dashboard.schedule import views as schedule
 from dashboard.supervisor import contact_lists, expired
+from dashboard.sync import views as sync
+from dashboard.sync_drift import views as sync_drift
 from dashboard.tasks import views as tasks
 from dashboard.webhooks import views as webhooks
 
@@ -76,6 +78,11 @@ urlpatterns = [
     path("webhooks/<uuid:key>", webhooks.page, name="webhook"),
     path("webhooks/<uuid:key>/removal", webhooks.removal, name="webhook-removal"),
     path("webhooks/deliveries/<int:key>", webhooks.delivery, name="webhook-delivery"),
+    # Synchronisation
+    path("sync", sync.index, name="sync"),
+    path("sync/connections/<uuid:key>", sync.connection, name="connection"),
+    path("sync/callbacks/<uuid:key>", sync.counterpart, name="counterpart"),
+    path("sync/drift", sync_drift.index, name="sync-drift"),
     # Calendars
     path("calendar", calendar.page, name="calendar"),
     path("calendar/<str:secret>.ics", calendar.calendar_feed, name="calendar-feed"),
@@ -88,6 +95,7 @@ urlpatterns = [
     path("oauth/token", tokens.token, name="oauth-token"),
     path("oauth/revoke", tokens.revocation, name="oauth-revoke"),
     # Machines
+    path("sync/<uuid:key>/events", platform_events.receive, name="platform-events"),
     path("engine", health.engine, name="engine"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

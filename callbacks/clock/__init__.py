@@ -4,7 +4,7 @@ Everything here starts from one indexed column, ``next_action_at``. Any number o
 may run: each claims what nobody else holds, and what is found twice is done once.
 """
 
-from callbacks.clock.looking import look
+from callbacks.clock.looking import look, look_again
 from callbacks.clock.ticking import Ticked, tick
 
-__all__ = ["Ticked", "look", "tick"]
+__all__ = ["Ticked", "look", "look_again", "tick"]

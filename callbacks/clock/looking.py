@@ -5,16 +5,19 @@ that a death on any line leaves everything as it was, to be found by whoever loo
 """
 
 import logging
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from callbacks import holding, journal
 from callbacks.access import Actor
 from callbacks.clock.steps import Around, Step, step_of
+from callbacks.lifecycle import Status
 from callbacks.models import Agent, Callback, Offer
 from callbacks.models.callback import OPEN, CallbackQuerySet
 from callbacks.scheduling import facts
@@ -98,6 +101,13 @@ def _around(callbacks: Sequence[Callback], at: datetime) -> Around:
             owners_of.setdefault(callback.queue_id, set()).add(callback.owner_id)
     owners = {queue: facts.of_owners(queue, ids, at) for queue, ids in owners_of.items()}
     return Around(at, terms, owners)
+
+
+def look_again(queue_id: uuid.UUID, at: datetime) -> int:
+    """Let the next tick look at all of a queue that is due: another one routes it now; how many."""
+    due = Callback.objects.filter(OPEN, queue=queue_id, next_action_at__gt=at)
+    waiting = Q(status=Status.WAITING) | (Q(status=Status.PENDING) & ~Q(held_for=""))
+    return due.filter(waiting).update(next_action_at=at)
 
 
 def _take_step(callback: Callback, around: Around, chunk: Chunk) -> None:

@@ -66,6 +66,8 @@ def _pending(callback: Callback, around: Around) -> Step | None:
     if callback.requested_at > around.at:
         callback.next_action_at = callback.requested_at
         return None
+    if callback.queue.is_routed_by_platform:
+        return _leave_to_platform(callback, around)
     if was_held and _is_period_over(callback, around.at):
         return _end_period(callback, around)
     if barred := barring.bar(callback, around.terms_of(callback), around.at):
@@ -76,6 +78,14 @@ def _pending(callback: Callback, around: Around) -> Step | None:
     # Looked at again at once: the owner may be away, or the period over after an outage.
     callback.next_action_at = around.at if callback.owner_id else _next_look(callback, around)
     return Step(What.FELL_DUE, _why_due(callback, Hold(was_held) if was_held else None))
+
+
+def _leave_to_platform(callback: Callback, around: Around) -> Step:
+    """It falls due, and that is all: hours, owners and agents are the platform's business there."""
+    callback.status = status_after(Move.FALL_DUE, callback.status)
+    callback.held_for = ""
+    callback.next_action_at = around.at + looks.WAITING_AGAIN
+    return Step(What.FELL_DUE, "The platform routes it.")
 
 
 def _why_due(callback: Callback, was_held: Hold | None) -> str:
@@ -98,6 +108,9 @@ def _why_due(callback: Callback, was_held: Hold | None) -> str:
 
 def _waiting(callback: Callback, around: Around) -> Step | None:
     """Its owner's period may be over, its owner away, the contact asleep (rules §3.3–§3.5)."""
+    if callback.queue.is_routed_by_platform:
+        callback.next_action_at = around.at + looks.WAITING_AGAIN
+        return None
     if _is_period_over(callback, around.at):
         return _end_period(callback, around)
     if step := _without_its_owner(callback, around):

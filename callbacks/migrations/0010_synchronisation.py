@@ -149,6 +149,7 @@ class Migration(migrations.Migration):
                 ("refused_reason", models.TextField(blank=True)),
                 ("failing_since", models.DateTimeField(null=True)),
                 ("failures", models.PositiveIntegerField(default=0)),
+                ("busies", models.PositiveIntegerField(default=0)),
                 ("rests_until", models.DateTimeField(null=True)),
                 ("last_error", models.TextField(blank=True)),
                 ("last_success_at", models.DateTimeField(null=True)),

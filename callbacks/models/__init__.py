@@ -3,7 +3,13 @@
 from callbacks.models.attempt import Attempt
 from callbacks.models.callback import Callback
 from callbacks.models.callback_import import CallbackImport, ImportReject, RehearsedPromise
-from callbacks.models.connection import ConnectedQueue, Connection, Counterpart, PlatformEvent
+from callbacks.models.connection import (
+    ConnectedQueue,
+    Connection,
+    Counterpart,
+    Newcomer,
+    PlatformEvent,
+)
 from callbacks.models.contact_list import ContactList, ContactListEntry
 from callbacks.models.heartbeat import Heartbeat
 from callbacks.models.history import HistoryEvent
@@ -47,6 +53,7 @@ __all__ = [
     "Holiday",
     "ImportReject",
     "KeptAnswer",
+    "Newcomer",
     "Offer",
     "OutboxMessage",
     "Outcome",

@@ -1,13 +1,15 @@
 """The callback itself: one promise to call a contact at a requested time."""
 
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Self
 
+from django.apps import apps
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import OpClass
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
-from django.db.models.functions import Greatest, Upper
+from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, Subquery, When
+from django.db.models.functions import Greatest, JSONObject, Upper
 from django.utils import timezone
 
 from callbacks.lifecycle import EDITABLE, ENDED, Status
@@ -17,6 +19,7 @@ from callbacks.models.people import Agent, TimeZoneField, User
 from callbacks.models.queue import Queue
 from callbacks.rules import limits
 from callbacks.rules.availability import Stretch
+from callbacks.rules.standing import Standing
 
 OPEN = Q(ended_at__isnull=True)
 """Open, as queries and partial indexes say it: no parameter, so that the planner can match them."""
@@ -96,10 +99,35 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
         marks = ContactListEntry.objects.uncallable().filter(phone_number=OuterRef("phone_number"))
         return self.annotate(is_uncallable=Exists(marks))
 
+    def with_standing(self) -> Self:
+        """With what ``standing`` is read from: how it stands on its queue's platform (rules §6)."""
+        place = OuterRef("queue__connected__connection")
+        counterparts = apps.get_model("callbacks", "Counterpart").objects
+        ours = counterparts.filter(callback=OuterRef("pk")).filter(
+            Q(connection=place) | Q(state__in=("sending", "there", "parked"))
+        )
+        nearest = Case(When(connection=place, then=0), default=1, output_field=IntegerField())
+        told = JSONObject(
+            key="id", connection="connection__name", state="state", external_id="external_id",
+            existing_id="existing_id", error="last_error", told_until="synced_message",
+        )  # fmt: skip
+        unsettled = apps.get_model("callbacks", "OutboxMessage").objects.filter(
+            callback=OuterRef("pk"), settled_at__isnull=True
+        )
+        return self.annotate(
+            platform=F("queue__connected__connection__name"),
+            there=Subquery(
+                ours.alias(nearest=nearest).order_by("nearest", "pk").values(told=told)[:1]
+            ),
+            is_unsettled=Exists(unsettled),
+        )
+
     def for_display(self) -> Self:
         """With everything that a row on a screen shows, in the same statement."""
-        return self.flagged().select_related(
-            "queue", "owner__user", "preferred_agent__user", "agent__user"
+        return (
+            self.flagged()
+            .with_standing()
+            .select_related("queue", "owner__user", "preferred_agent__user", "agent__user")
         )
 
 
@@ -321,6 +349,19 @@ class Callback(Keyed):
     def get_absolute_url(self) -> str:
         """The page of this callback."""
         return f"/callbacks/{self.pk}"
+
+    @cached_property
+    def standing(self) -> Standing:
+        """How it stands on its queue's platform. A statement, unless it was asked for display."""
+        if "there" not in self.__dict__:
+            return Callback.objects.with_standing().get(pk=self.pk).standing
+        told: Any = self
+        return Standing.of(
+            told.there,
+            platform=told.platform or "",
+            is_open=self.ended_at is None,
+            is_unsettled=told.is_unsettled,
+        )
 
     @property
     def is_open(self) -> bool:

@@ -82,6 +82,8 @@ class Connection(Keyed):
     failing_since = models.DateTimeField(null=True)
     failures = models.PositiveIntegerField(default=0)
     """Failures of the platform as a whole since the last answer that made sense."""
+    busies = models.PositiveIntegerField(default=0)
+    """How often in a row it said that it was asked too fast, and not for how long."""
     rests_until = models.DateTimeField(null=True)
     """Nothing is asked before: it failed again and again, or said 429."""
     last_error = models.TextField(blank=True)
@@ -206,6 +208,13 @@ class Counterpart(Keyed):
     """When the platform was last seen to hold it."""
     remote_changed_at = models.DateTimeField(null=True)
     """When it last changed there, by the platform's own account."""
+    standing = models.CharField(max_length=16, blank=True)
+    """How it stands there, in ``sync``'s words, by the last look or event."""
+    shown = models.JSONField(null=True)
+    """What the platform showed last, where that is not what it confirmed: a drift."""
+    lost_at = models.DateTimeField(null=True)
+    """When the platform was found to have it no more, though it never said that it ended."""
+    times_lost = models.PositiveSmallIntegerField(default=0)
     synced_at = models.DateTimeField(null=True)
 
     objects = CounterpartQuerySet.as_manager()
@@ -246,6 +255,16 @@ class Counterpart(Keyed):
                 condition=Q(state__in=["sending", "there", "parked"]),
                 name="counterpart_live",
             ),
+            models.Index(
+                fields=["connection", "lost_at"],
+                condition=Q(lost_at__isnull=False),
+                name="counterpart_lost",
+            ),
+            models.Index(
+                fields=["connection", "id"],
+                condition=Q(shown__isnull=False),
+                name="counterpart_shown_otherwise",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -257,18 +276,55 @@ class Counterpart(Keyed):
         return f"{self.callback_id}.{self.generation}"
 
 
+class Newcomer(Keyed):
+    """A callback that only the platform has, and that cannot simply be taken over: a person decides."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="newcomers")
+    external_id = models.CharField(max_length=255)
+    content = models.JSONField()
+    """As the platform shows it."""
+    why = models.TextField()
+    """Why it is not taken over, for a person."""
+    existing = models.ForeignKey(Callback, null=True, on_delete=models.SET_NULL, related_name="+")
+    """Our callback that it would double."""
+    is_welcome = models.BooleanField(default=False)
+    """A person said: take it over although the contact has a callback already."""
+    found_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["found_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "external_id"], name="newcomer_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.external_id} on {self.connection_id}"
+
+
 class PlatformEvent(models.Model):
-    """An event that a platform sent us, so that it counts once."""
+    """An event that a platform sent us, so that it counts once; with its callback until applied."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
     event = models.CharField(max_length=255)
     received_at = models.DateTimeField(default=timezone.now)
+    external_id = models.CharField(max_length=255, blank=True)
+    body = models.JSONField(null=True)
+    """The callback as the event showed it; forgotten once applied."""
+    applied_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["connection", "event"], name="platform_event_once"),
         ]
-        indexes = [models.Index(F("received_at"), name="platform_event_age")]
+        indexes = [
+            models.Index(F("received_at"), name="platform_event_age"),
+            models.Index(
+                fields=["connection", "id"],
+                condition=Q(applied_at__isnull=True),
+                name="platform_event_to_apply",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.event

@@ -171,6 +171,11 @@ class Queue(Keyed):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_routed_by_platform(self) -> bool:
+        """Whether the platform offers its callbacks to agents, and Ringback only watches."""
+        return self.routing_mode == self.RoutingMode.PLATFORM
+
     def clean(self) -> None:
         """Refuse a window beyond the service level's threshold (rules §2.5)."""
         level = self.service_level or ServiceLevel.objects.for_all_callbacks().first()

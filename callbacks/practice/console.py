@@ -95,10 +95,7 @@ def _doubles(application: "Application", request: Request, body: dict[str, Any])
 
 def _people(application: "Application", request: Request, body: dict[str, Any]) -> Any:
     people = application.platform.people
-    for told_queue in body.get("queues", []):
-        people.add_queue(told_queue)
-    for told_agent in body.get("agents", []):
-        people.add_agent(told_agent)
+    people.add_all(body)
     return {
         "queues": [asdict(queue) for queue in people.queues.values()],
         "agents": [{**asdict(agent), "changed_at": None} for agent in people.agents.values()],

@@ -1,6 +1,7 @@
 """Who and what the platform has: queues, agents, and what these do at the moment."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -68,7 +69,7 @@ class Agent:
 class People:
     """All of them, by id."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Mapping[str, Any] | None = None) -> None:
         self.queues: dict[str, Queue] = {}
         self.agents: dict[str, Agent] = {}
         for name in QUEUES:
@@ -78,6 +79,15 @@ class People:
             self.add_agent(
                 {"userName": user_name, "name": name, "queues": list(queues), "skills": [skill]}
             )
+
+        self.add_all(told or {})
+
+    def add_all(self, told: Mapping[str, Any]) -> None:
+        """Add queues and agents, or put them in the places of those with their ids."""
+        for queue in told.get("queues", []):
+            self.add_queue(queue)
+        for agent in told.get("agents", []):
+            self.add_agent(agent)
 
     @property
     def default_queue(self) -> Queue:

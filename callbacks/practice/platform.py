@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,6 +44,10 @@ class Options:
     ratelimit_headers: bool = False
     plays: bool = False
     play_every: float = 1.0
+    habits: Mapping[str, float] = field(default_factory=dict)
+    """How the agents play, where it is not as usual."""
+    people: Mapping[str, Any] = field(default_factory=dict)
+    """Queues and agents that it has besides, as ``POST /practice/people`` takes them."""
     hook: str = ""
     hook_secret: str = "practice"  # noqa: S105 (nothing is behind it)
 
@@ -72,7 +76,7 @@ class Platform:
     def __init__(self, options: Options, faults: Faults) -> None:
         self.options = options
         self.faults = faults
-        self.people = People()
+        self.people = People(self.options.people)
         self.store = Store(options.ledger, options.reference_key)
         self.turnstile = Turnstile(options.rate)
         only_genesys = options.dialects == {GENESYS}
@@ -96,7 +100,7 @@ class Platform:
     def reset(self) -> None:
         """As if it had just been started, without faults; clients keep their tokens."""
         self.store.clear()
-        self.people = People()
+        self.people = People(self.options.people)
         self.turnstile = Turnstile(self.options.rate)
         self.faults.clear()
         self.seen.clear()

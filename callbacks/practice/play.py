@@ -28,7 +28,7 @@ class Players:
     def __init__(self, platform: Platform, seed: int) -> None:
         self._platform = platform
         self._dice = Random(f"{seed}:play")  # noqa: S311
-        self.habits = Habits()
+        self.habits = Habits(**platform.options.habits)
 
     def step(self) -> None:
         """One move of everybody."""

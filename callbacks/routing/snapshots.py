@@ -115,7 +115,12 @@ def first_of_each(at_most: Mapping[uuid.UUID, int]) -> list[uuid.UUID]:
 def places(queue_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Place]:
     """The queues with their members, and what skills these lack. Two statements."""
     found = {
-        queue.pk: Place(queue.pk, queue.name, queue.routing_mode != Queue.RoutingMode.NONE, {})
+        queue.pk: Place(
+            queue.pk,
+            queue.name,
+            is_routed=queue.routing_mode != Queue.RoutingMode.NONE,
+            is_routed_by_platform=queue.is_routed_by_platform,
+        )
         for queue in Queue.objects.filter(pk__in=set(queue_ids))
     }
     members = Queue.members.through.objects.filter(queue__in=found).values_list(

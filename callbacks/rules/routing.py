@@ -56,6 +56,8 @@ class Place:
     id: uuid.UUID
     name: str
     is_routed: bool = True
+    is_routed_by_platform: bool = False
+    """Whether the telephony platform offers its callbacks, not this decision."""
     members: Mapping[uuid.UUID, Sequence[str]] = field(default_factory=dict)
     """For each member the names of the required skills that they lack."""
 
@@ -133,6 +135,8 @@ def decide(
         for candidate in _concerned(waiting, place, snapshot)
     ]
     let_in = [verdict for verdict in verdicts if verdict.is_let_in]
+    if place.is_routed_by_platform:
+        return Decision(waiting, None, f"The platform routes {place.name}.", verdicts)
     if not place.is_routed:
         return Decision(waiting, None, f"{place.name} has no active routing.", verdicts)
     if not let_in:

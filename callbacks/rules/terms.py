@@ -49,6 +49,8 @@ class QueueTerms:
     hours: CallingHours = field(default_factory=CallingHours)
     slot_capacity: int | None = None
     """How many promises fit into each half hour; ``None``: any number."""
+    platform: str = ""
+    """The connection that is told of its callbacks; empty where none is."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Extract, JSONObject
 
 from callbacks.models import (
@@ -121,7 +121,7 @@ def _sheet(
 TERMS = (
     "id", "name", "is_active", "default_region", "window_duration", "consent_required",
     "ownership_enabled", "schedule_ahead_limit", "ownership_period", "slot_capacity", "own_level",
-    "general_level", "openings", "days_off",
+    "general_level", "openings", "days_off", "platform",
 )  # fmt: skip
 """What ``_terms`` reads: columns first, annotations after them, as ``Compiled`` names them."""
 _SHEET = Compiled(_sheet)
@@ -148,6 +148,7 @@ def _with_terms(queues: Any, reach: Reach) -> Any:
                 date__range=(reach.holidays_from, reach.holidays_until),
             ).values(row=JSONObject(date="date", name="name"))
         ),
+        platform=F("connected__connection__name"),
     )
 
 
@@ -296,6 +297,7 @@ def _terms(row: Any) -> QueueTerms:
         level=_level_terms(level) if level else DEFAULT_LEVEL,
         hours=_hours(row),
         slot_capacity=row.slot_capacity,
+        platform=row.platform or "",
     )
 
 

@@ -12,6 +12,7 @@ from callbacks.errors import Refused
 from callbacks.models import Callback
 from callbacks.models.compiled import insert
 from callbacks.rules import moments, ownership
+from callbacks.rules.standing import Standing
 from callbacks.rules.terms import OwnerFacts
 from callbacks.scheduling.examination import EVERYTHING, Clear, Examination
 from callbacks.scheduling.examining import examine
@@ -84,7 +85,9 @@ def decide(found: Examination, *, by: Actor, ask: Lookup = ONE_BY_ONE) -> Schedu
         return Scheduled(twin, Assignment(found.request.owner_id, twin.owner_id), is_new=False)
     clear = found.clear()
     assignment = _assign(found, clear, ask)
-    return Scheduled(_build(found, clear, assignment, by), assignment)
+    made = _build(found, clear, assignment, by)
+    made.standing = Standing.of_new(clear.terms.platform)
+    return Scheduled(made, assignment)
 
 
 def first_entry(

@@ -25,7 +25,7 @@ from django.utils import timezone
 
 from callbacks.models import Connection
 from callbacks.models.encrypted import Unreadable
-from callbacks.sync import lines, outcomes, planning, polling
+from callbacks.sync import events, lines, outcomes, planning, polling
 from callbacks.sync.jobs import Job, Kind, NotThere, Outcome, ToReplace
 from callbacks.sync.opening import opened
 from callbacks.sync.pace import Pacer
@@ -64,9 +64,22 @@ def exchange(connection_id: uuid.UUID, *, seconds: float = SLICE_SECONDS) -> int
             return 0
 
 
+def wait_for_the_exchange(connection: Connection) -> None:
+    """Until the slice that may be running is over; none begins before this transaction ends.
+
+    For who changes what a slice believes to know: it takes some seconds at most.
+    """
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_lock_of(connection.pk)])
+
+
+def _lock_of(connection_id: uuid.UUID) -> int:
+    return LOCK ^ (connection_id.int & 0x7FFFFFFF)
+
+
 @contextmanager
 def _alone(connection_id: uuid.UUID) -> Iterator[bool]:
-    key = [LOCK ^ (connection_id.int & 0x7FFFFFFF)]
+    key = [_lock_of(connection_id)]
     with database.cursor() as cursor:
         cursor.execute(KEEPALIVES)
         cursor.execute("SELECT pg_try_advisory_lock(%s)", key)
@@ -109,9 +122,9 @@ class Exchange:
     def _begin_more(self, pool: ThreadPoolExecutor) -> float | None:
         """As many as there are permits for; seconds until there may be more, ``None``: nothing waits.
 
-        After failures one request alone shows whether the platform is back.
+        After some failures in a row one request alone shows whether the platform is back.
         """
-        at_most = 1 if self.connection.failures else THREADS
+        at_most = 1 if self.connection.failures >= outcomes.RESTS_AFTER else THREADS
         while len(self.under_way) < at_most:
             if (left := self.pacer.left()) > 0:
                 return left
@@ -134,6 +147,7 @@ class Exchange:
     def _next(self) -> Job | None:
         """What to do next: clear up what is not sure, then tell what waits, then look what happened."""
         at, busy = timezone.now(), self._busy()
+        events.apply(self.connection, at)
         unsure = planning.unsure(self.connection, at, but=busy)
         if unsure is not None:
             return unsure
@@ -141,7 +155,7 @@ class Exchange:
             job, self.lines = planning.plan(self.connection, self.platform, self.lines, at)
             if job is not None:
                 return job
-        return polling.due(self.connection, at, is_under_way=self._is_polling())
+        return polling.due(self.connection, at, but=busy, is_under_way=self._is_polling())
 
     def _has_lines(self, at: datetime, busy: set[uuid.UUID]) -> bool:
         """Fetched many at a time; asked for again at most some times a second."""

@@ -120,9 +120,11 @@ def forget_the_unconnected() -> int:
     """Drop the messages of callbacks that no platform is to know; how many.
 
     Only of queues without a connection, and of callbacks that no platform holds: when a queue is
-    connected, its open callbacks are announced whatever lies here.
+    connected, its open callbacks are announced whatever lies here. Nobody connects one meanwhile:
+    what they believe to lie here would be gone.
     """
-    with database.cursor() as cursor:
+    with transaction.atomic(), database.cursor() as cursor:
+        cursor.execute("LOCK TABLE callbacks_connectedqueue IN SHARE MODE")
         cursor.execute(FORGET)
         return int(cursor.rowcount)
 

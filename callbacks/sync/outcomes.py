@@ -1,7 +1,8 @@
 """What came of a job, written down: how the callback stands there, what is settled, what comes next."""
 
+import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -9,9 +10,10 @@ from django.db import transaction
 from callbacks import journal
 from callbacks.access import Actor
 from callbacks.models import Callback, Connection, Counterpart
-from callbacks.sync import lines, polling, returning
+from callbacks.sync import lines, planning, polling, returning
 from callbacks.sync.contents import as_json
 from callbacks.sync.jobs import (
+    SENT,
     Doubles,
     Ended,
     Job,
@@ -29,6 +31,7 @@ from callbacks.sync.platforms.base import (
     Gone,
     InTheWay,
     PlatformError,
+    Postponed,
     Refused,
     TooMany,
     Unwelcome,
@@ -38,11 +41,11 @@ State = Counterpart.State
 GIVE_UP_AFTER = timedelta(hours=24)
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 LONGEST_REST = 60.0
-RESTS_AFTER = 3
+RESTS_AFTER = 5
 """So many failures in a row, and the whole connection rests."""
 UNWELCOME_REST = 20.0
-MADE_AGAIN = 3
-"""So often something that vanished there is made anew; then a person must look."""
+LOST_PAUSE = timedelta(minutes=5)
+"""So long nothing is told of what the platform has lost, unless it is made anew meanwhile."""
 FIRST_CHECK, SECOND_CHECK = timedelta(seconds=10), timedelta(seconds=25)
 chance = random.SystemRandom()
 
@@ -52,7 +55,7 @@ def settle(job: Job, connection: Connection, at: datetime) -> None:
     """Write down all that came of it (``at``: aware UTC)."""
     _note_health(connection, job.outcomes, at)
     if job.kind is Kind.POLL:
-        polling.settle(job.outcomes[0], connection, at)
+        polling.settle(job.outcomes[0], connection, at, asked_at=job.began_at or at)
         return
     keys = [task.counterpart.pk for task in job.tasks]
     held = Counterpart.objects.select_for_update(no_key=True).order_by("pk").in_bulk(keys)
@@ -62,7 +65,7 @@ def settle(job: Job, connection: Connection, at: datetime) -> None:
         counterpart = held.get(task.counterpart.pk)
         if counterpart is None:
             continue
-        after = _After(job.kind, task, counterpart, callbacks[counterpart.callback_id], connection, at)  # fmt: skip
+        after = _After(job, task, counterpart, callbacks[counterpart.callback_id], connection, at)
         after.take(outcome)
         counterpart.save()
         if after.is_told:
@@ -75,14 +78,15 @@ class _After:
 
     def __init__(
         self,
-        kind: Kind,
+        job: Job,
         task: Task,
         counterpart: Counterpart,
         callback: Callback,
         connection: Connection,
         at: datetime,
     ) -> None:
-        self.kind, self.task, self.there = kind, task, counterpart
+        self.kind, self.task, self.there = job.kind, task, counterpart
+        self.told = returning.Tidings(connection, at, job.began_at or at)
         self.callback, self.connection, self.at = callback, connection, at
         self.is_told = False
 
@@ -116,8 +120,12 @@ class _After:
             self._say(f"Found on the platform as {remote.id}: it is not made a second time.")
         there.external_id, there.handle = remote.id, dict(remote.handle)
         there.state, there.existing_id = State.THERE, ""
+        before = planning.confirmed(there)
+        if not (wanted and returning.has_theirs(before, wanted, remote)):
+            # Else what somebody changed there meanwhile is news to the next look.
+            there.remote_changed_at = remote.changed_at
         there.content = as_json(wanted) if wanted and is_sure else None
-        there.remote_changed_at = remote.changed_at
+        there.standing, there.shown = remote.standing, None
         self._calm()
         if made.extra:
             there.check_at, there.checks_left = self.at, 2
@@ -130,7 +138,7 @@ class _After:
         if there.state == State.SENDING:
             there.state, there.content = State.THERE, None
         self._calm()
-        returning.apply(self.callback, there, made.remote, self.connection, self.at)
+        returning.apply(there, made.remote, self.told)
 
     def _ended(self) -> None:
         self.there.state = State.OVER
@@ -142,8 +150,12 @@ class _After:
         there = self.there
         there.state = State.THERE
         self._calm()
-        returning.apply(self.callback, there, over.remote, self.connection, self.at)
-        self._told()
+        returning.apply(there, over.remote, self.told)
+        if there.state == State.OVER:
+            self._told()
+        else:
+            # A call is under way here: its end decides, and nothing more is told before.
+            there.next_attempt_at = self.at + timedelta(seconds=self.connection.poll_seconds)
 
     def _told(self) -> None:
         there = self.there
@@ -156,6 +168,7 @@ class _After:
         there = self.there
         there.sending, there.attempts, there.give_up_at = None, 0, None
         there.last_error, there.seen_at, there.next_attempt_at = "", self.at, self.at
+        there.lost_at = None
 
     # --- it is not there -------------------------------------------------------------------
 
@@ -171,31 +184,23 @@ class _After:
         if self.callback.ended_at or sent == Kind.CANCEL:
             self._ended()
             return
-        self._vanished()
+        self._lost()
 
     def _first_check(self) -> timedelta:
         return max(FIRST_CHECK, self.connection.settle)
 
-    def _vanished(self) -> None:
-        """The platform lost it: it is made anew, some times (a drift that repairs itself)."""
+    def _lost(self) -> None:
+        """The platform has it no more. Whether it is made anew is decided once all are looked for:
+        a platform that lost nearly everything is no reason to send it all again (``mending``)."""
         there = self.there
-        times = int(there.handle.get("vanished", 0)) + 1
-        self._anew({"vanished": times})
-        said = f"The platform has lost it ({times} ×)."
-        if times > MADE_AGAIN:
-            there.state, there.last_error = State.PARKED, f"{said} A person must look."
-        self._say(f"{said} It is made there anew." if times <= MADE_AGAIN else there.last_error)
+        there.state, there.sending = State.THERE, None
+        there.lost_at, there.seen_at = there.lost_at or self.at, self.at
+        there.next_attempt_at = self.at + LOST_PAUSE
 
     def _replace(self, outcome: ToReplace) -> None:
         self._say(f"Cancelled on the platform, to be made there anew: {outcome.why}")
-        self._anew({})
-
-    def _anew(self, handle: Mapping[str, object]) -> None:
-        there = self.there
-        there.generation += 1
-        there.state, there.external_id, there.sending = State.ABSENT, "", None
-        there.content, there.handle = None, dict(handle)
-        there.next_attempt_at = self.at
+        planning.anew(self.there)
+        self.there.sending, self.there.next_attempt_at = None, self.at
 
     def _doubles(self, doubles: Doubles) -> None:
         there = self.there
@@ -211,8 +216,13 @@ class _After:
 
     def _failed(self, failed: PlatformError) -> None:
         there = self.there
+        if isinstance(failed, Postponed):
+            if self.kind in SENT:
+                self._back()
+            return
         there.last_error, there.last_answer = failed.message, failed.answer
-        if self.kind not in (Kind.CREATE, Kind.UPDATE, Kind.CANCEL):
+        there.last_request = json.dumps(there.sending, ensure_ascii=False) if there.sending else ""
+        if self.kind not in SENT:
             self._look_failed(failed)
         elif isinstance(failed, InTheWay):
             self._conflict(failed)
@@ -307,9 +317,12 @@ def _note_health(connection: Connection, told: Sequence[Outcome], at: datetime) 
     """How the platform is doing; written where something changed, or a second is over."""
     before = [getattr(connection, name) for name in HEALTH]
     failed = next(filter(None, map(_failure, told)), None)
+    if isinstance(failed, Postponed):
+        return
     if isinstance(failed, Busy):
         _rest(connection, failed, at)
     elif failed is not None and failed.is_of_platform:
+        connection.busies = 0
         _fail(connection, failed, at)
     else:
         _recover(connection, at)
@@ -333,7 +346,7 @@ def _failure(outcome: Outcome) -> PlatformError | None:
 
 
 HEALTH = (
-    "failures", "failing_since", "rests_until", "last_error", "refused_reason", "last_success_at",
+    "failures", "busies", "failing_since", "rests_until", "last_error", "refused_reason", "last_success_at",
     "batch_size",
 )  # fmt: skip
 
@@ -342,8 +355,8 @@ def _rest(connection: Connection, busy: Busy, at: datetime) -> None:
     """It was asked too fast: all of the connection waits, not one callback (rules §6.2)."""
     seconds = busy.seconds
     if seconds is None:
-        connection.failures += 1
-        seconds = max(1.0, full_jitter(connection.failures, 1.0, LONGEST_REST))
+        seconds = max(1.0, full_jitter(connection.busies, 1.0, LONGEST_REST))
+        connection.busies += 1
     connection.rests_until = at + timedelta(seconds=seconds)
     connection.last_error = busy.message
 
@@ -363,7 +376,7 @@ def _fail(connection: Connection, failed: PlatformError, at: datetime) -> None:
 
 
 def _recover(connection: Connection, at: datetime) -> None:
-    connection.failures, connection.failing_since = 0, None
+    connection.failures, connection.failing_since, connection.busies = 0, None, 0
     connection.refused_reason = ""
     last = connection.last_success_at
     if last is None or at - last >= timedelta(seconds=1):

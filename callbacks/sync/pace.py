@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from callbacks.sync.platforms.base import NotSent
+from callbacks.sync.platforms.base import Postponed
 
 SLACK = 0.1
 """So much earlier than its turn, in parts of an interval, a request may leave: who comes late once
@@ -71,7 +71,7 @@ class Pacer:
             return self._take()
 
     def wait(self) -> None:
-        """Wait for a permit, one thread after the other. Raises ``NotSent`` once it is stopped."""
+        """Wait for a permit, one thread after the other. Raises ``Postponed`` once it is stopped."""
         with self._turn:
             while not self._stopped.is_set():
                 if self._take():
@@ -79,7 +79,7 @@ class Pacer:
                 row = self._database.execute(LEFT, [self._key]).fetchone()
                 left = (row[0] if row else 0.0) - self._each * SLACK
                 time.sleep(min(max(left, 0.001), 0.25))
-        raise NotSent("It was not sent: the connection rests.")
+        raise Postponed("It was not sent: the connection rests.")
 
     def _take(self) -> bool:
         given = {"key": self._key, "each": self._each, "slack": self._each * SLACK}

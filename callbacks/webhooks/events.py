@@ -37,6 +37,7 @@ TYPE_OF: Mapping[str, str | None] = {
     What.CONVERTED: EventType.CHANGED,
     What.EXPIRED: EventType.EXPIRED,
     What.REVIVED: EventType.CHANGED,
+    What.SYNCHRONISED: None,  # between Ringback and the platform; nothing changed for the contact
 }
 REASONS: Mapping[str, str] = {
     EventType.OVERDUE: "The callback window has ended, and the callback is still open.",

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from callbacks.models import HistoryEvent, WebhookDelivery
+from callbacks.models import Callback, HistoryEvent, WebhookDelivery
 from callbacks.portrait import portray, stamp
 from callbacks.webhooks.events import REASONS
 
@@ -15,13 +15,23 @@ SHOWN = ("callback__queue", "callback__owner__user", "callback__preferred_agent_
 def render(deliveries: Sequence[WebhookDelivery]) -> None:
     """Write the bodies that are not written yet; their callbacks should be at hand.
 
-    One statement for what history says, and one for each body.
+    One statement for what history says, one for how they stand on their platforms, and one for
+    each body.
     """
     bare = [delivery for delivery in deliveries if not delivery.body]
     told = HistoryEvent.objects.in_bulk([delivery.event for delivery in bare]) if bare else {}
+    _look_how_they_stand([delivery.callback for delivery in bare if delivery.callback])
     for delivery in bare:
         delivery.body = written(delivery, _happened(delivery, told.get(delivery.event)))
         WebhookDelivery.objects.filter(pk=delivery.pk).update(body=delivery.body)
+
+
+def _look_how_they_stand(callbacks: Sequence[Callback]) -> None:
+    keys = {callback.pk for callback in callbacks}
+    found = Callback.objects.with_standing().in_bulk(keys) if keys else {}
+    for callback in callbacks:
+        if callback.pk in found:
+            callback.standing = found[callback.pk].standing
 
 
 def written(delivery: WebhookDelivery, happened: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from callbacks import clock
 from callbacks.models import Agent, Callback, CallingHours, Holiday, Queue, ServiceLevel
 from callbacks.models.callback import CallbackQuerySet
 from callbacks.rules import limits, numbers
@@ -232,6 +233,8 @@ class QueueAdmin(WithDurations):
         super().save_model(request, obj, form, change)
         if not change:
             return
+        if "routing_mode" in form.changed_data:
+            clock.look_again(obj.pk, timezone.now())
         tell(request, [one for one in form.found_impacts if BEYOND not in one])
         if set(form.changed_data) & LIMITS:
             count = beyond(obj, obj.schedule_ahead_limit)

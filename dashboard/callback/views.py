@@ -33,6 +33,7 @@ from dashboard.schedule.forms import ChangeForm
 from dashboard.schedule.preview import Preview
 from dashboard.schedule.strip import day_of_slots
 from dashboard.schedule.views import suggestion_taken
+from dashboard.sync.reading import on_platform
 from dashboard.visible import visible
 
 FOUND_AT_MOST = 25
@@ -59,6 +60,7 @@ def _page(
         ),
         "offers": Offer.objects.filter(callback=callback).order_by("-made_at"),
         "explanation": _explanation(callback),
+        "there": on_platform(callback, request.actor),
         "refusal": refusal,
     }
     part = "#everything" if request.htmx and not request.htmx.boosted else ""

@@ -1,6 +1,7 @@
 """``bin/start`` as its users run it: real processes, killed in every way, in a copy of the checkout."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -89,6 +90,17 @@ class Installation:
                 return True
         return False
 
+    def is_in_step(self) -> bool:
+        """Whether the demonstration's platform answers within half a minute, and holds callbacks."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with contextlib.suppress(subprocess.CalledProcessError):
+                told = json.loads(self.run("connection", "test", "Practice platform"))
+                if told["ok"] and "It shows 0 callbacks." not in told["said"]:
+                    return True
+            time.sleep(0.5)
+        return False
+
     def living(self) -> dict[int, str]:
         """Every process that belongs to this installation."""
         found = {}
@@ -130,6 +142,7 @@ def test_a_week_of_starting_stopping_and_killing(installation: Installation) -> 
     it.start()
     assert it.people() == "people 25", "the demonstration centre, seen beside the running servers"
     assert it.beats(), "the clock asks, the broker carries, a worker answers"
+    assert it.is_in_step(), "Billing is on the demonstration's platform"
     stop(it, signal.SIGTERM)
 
     assert it.people() == "people 25", "manage.py starts the servers by itself, and stops them"
@@ -150,6 +163,7 @@ def test_a_week_of_starting_stopping_and_killing(installation: Installation) -> 
     it.kill_everything()
     it.start()
     assert it.people() == "people 25", "after kill -9 of everything"
+    assert it.is_in_step(), "the platform has what it had, wherever it listens now"
     status, text, _ = ask(it.base, "GET", "/login")
     assert (status, "Log in" in text) == (200, True)
 

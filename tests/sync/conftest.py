@@ -11,6 +11,7 @@ from callbacks.models.connection import Dialect
 from callbacks.models.encrypted import Sealed
 from tests.cast import Cast, make_cast, open_day_and_night
 from tests.practice.platforms import Practice, process
+from tests.sync.connected import Connected, connected
 
 
 @pytest.fixture
@@ -47,3 +48,17 @@ def connect(cast: Cast, platform: Practice, **terms: Any) -> Connection:
     )
     ConnectedQueue.objects.create(queue=cast.support, connection=made)
     return made
+
+
+@pytest.fixture(scope="session")
+def practising() -> Iterator[Practice]:
+    """One platform for all tests of a worker; it lets a contact have two callbacks."""
+    with process("--rate", "none", "--dialect", "guide", "--allow-duplicates") as practice:
+        yield practice
+
+
+@pytest.fixture
+def both(db: None, practising: Practice, settings: Settings) -> Connected:
+    """Support, connected with an empty platform: both sides, with the cast by the real clock."""
+    settings.PRIVATE_PLATFORMS = True
+    return connected(make_cast(), practising)

@@ -31,7 +31,10 @@ def noted(webhook: Webhook) -> list[str]:
 def test_every_kind_of_event_is_mapped_on_purpose() -> None:
     """A new kind of event must say what programs hear of it, be it nothing."""
     assert set(TYPE_OF) == set(HistoryEvent.What.values)
-    assert {kind for kind, told in TYPE_OF.items() if told is None} == {"duplicate_prevented"}
+    assert {kind for kind, told in TYPE_OF.items() if told is None} == {
+        "duplicate_prevented",
+        "synchronised",
+    }
     by_time = {EventType.OVERDUE, EventType.STUCK, EventType.SLA_BREACHED}
     assert {told for told in TYPE_OF.values() if told} == set(EventType) - by_time
 

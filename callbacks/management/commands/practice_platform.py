@@ -1,6 +1,8 @@
 """``manage.py practice_platform``: a telephony platform to practise on."""
 
+import json
 from argparse import ArgumentParser
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from callbacks.practice.faults import Faults, Nonsense
 from callbacks.practice.pace import Rate
 from callbacks.practice.platform import GENESYS, GUIDE, Options
+from callbacks.practice.play import Habits
 from callbacks.practice.server import serve
 
 DIALECTS = {"both": frozenset({GUIDE, GENESYS}), GUIDE: frozenset({GUIDE}), GENESYS: frozenset({GENESYS})}  # fmt: skip
@@ -61,6 +64,10 @@ class Command(BaseCommand):
     def _add_play(self, parser: ArgumentParser) -> None:
         parser.add_argument("--play", action="store_true", help="agents answer what is due")
         parser.add_argument("--play-every", type=float, default=1.0, help="seconds between steps")
+        parser.add_argument(
+            "--habit", action="append", default=[], help="NAME=SHARE, again and again"
+        )
+        parser.add_argument("--people", type=Path, help="JSON, as POST /practice/people takes it")
         parser.add_argument("--hook", default="", help="an address that gets all events")
         parser.add_argument("--hook-secret", default="practice", help="what signs them")
 
@@ -68,7 +75,7 @@ class Command(BaseCommand):
         """Serve."""
         try:
             wanted, faults = _options(options), _faults(options)
-        except (Nonsense, ValueError) as wrong:
+        except (Nonsense, ValueError, OSError) as wrong:
             raise CommandError(str(wrong)) from wrong
         ports = [options["port"], *([options["login_port"]] if options["login_port"] else [])]
         serve(wanted, faults, host=options["host"], ports=ports)
@@ -83,6 +90,8 @@ def _options(said: dict[str, Any]) -> Options:
         allows_duplicates=said["allow_duplicates"],
         forgets_keys=said["forget_keys"],
         plays=said["play"],
+        habits=_habits(said["habit"]),
+        people=json.loads(said["people"].read_text()) if said["people"] else {},
         **{name: said[name] for name in _ALIKE},
     )
 
@@ -91,6 +100,14 @@ _ALIKE = (
     "ledger", "reference_key", "batch", "patch_agent", "unowned", "numbers", "interval_days",
     "ratelimit_headers", "play_every", "hook", "hook_secret",
 )  # fmt: skip
+
+
+def _habits(said: list[str]) -> dict[str, float]:
+    known = {one.name for one in fields(Habits)}
+    pairs = [one.partition("=") for one in said]
+    if unknown := [name for name, _, _ in pairs if name not in known]:
+        raise ValueError(f"--habit {unknown[0]}: there is {', '.join(sorted(known))}.")
+    return {name: float(share) for name, _, share in pairs}
 
 
 def _client(said: str) -> tuple[str, str]:

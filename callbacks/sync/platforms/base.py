@@ -71,6 +71,8 @@ class Remote:
     """When it last changed, by the platform's own account."""
     outcome: str = ""
     """What became of it, in the platform's words."""
+    attempts: int | None = None
+    """How often the contact was called there; ``None`` where it does not say."""
     handle: Mapping[str, Any] = field(default_factory=dict)
     """What its API needs besides the id."""
 
@@ -132,6 +134,10 @@ class NotSent(PlatformError):
     """It never left: no connection, no name, no trust in the certificate."""
 
     is_of_platform = True
+
+
+class Postponed(PlatformError):
+    """We did not send it: the connection rests, or the slice is over. It says nothing about anybody."""
 
 
 class NoAnswer(PlatformError):

@@ -150,7 +150,7 @@ class Guide:
             raise NoAnswer("The list has no entities.", answer=told.text[:1000])
         cursor = content.get("nextCursor")
         return Page(
-            [_portrayed(one) for one in content["entities"] if isinstance(one, dict)],
+            [portrayed(one) for one in content["entities"] if isinstance(one, dict)],
             str(cursor) if cursor else None,
         )
 
@@ -259,10 +259,11 @@ def _remote(told: Told) -> Remote:
     content = told.content
     if not isinstance(content, dict) or not content.get("id"):
         raise NoAnswer("The answer holds no callback.", answer=told.text[:1000])
-    return _portrayed(content)
+    return portrayed(content)
 
 
-def _portrayed(one: Mapping[str, Any]) -> Remote:
+def portrayed(one: Mapping[str, Any]) -> Remote:
+    """A callback as the contract shows it, in answers and in events."""
     data = one.get("externalData")
     strings = {str(k): _string(v) for k, v in data.items()} if isinstance(data, dict) else {}
     target, window = one.get("target"), one.get("callbackWindow")
@@ -280,6 +281,7 @@ def _portrayed(one: Mapping[str, Any]) -> Remote:
         data=strings,
         changed_at=moment_in(one.get("updatedAt")),
         outcome=str(one.get("status", "")),
+        attempts=_whole(one.get("attempts")),
     )
 
 
@@ -322,7 +324,7 @@ def _result(one: Mapping[str, Any] | None, content: Content, text: str) -> Resul
         return NoAnswer("The answer to the batch does not tell of it.", answer=text[:1000])
     made = one.get("callback")
     if isinstance(made, dict) and made.get("id"):
-        remote = _portrayed(made)
+        remote = portrayed(made)
         if remote.reference in ("", content.reference):
             return remote
         return NoAnswer("The answer to the batch tells of another one.", answer=str(one)[:1000])
@@ -357,4 +359,4 @@ def _said(error: Any) -> str:
     return str(error.get("message", ""))[:500] if isinstance(error, dict) else ""
 
 
-__all__ = ["CannotPatch", "Guide", "moment_in", "stamp"]
+__all__ = ["CannotPatch", "Guide", "moment_in", "portrayed", "stamp"]

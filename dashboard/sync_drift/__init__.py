@@ -1,0 +1,1 @@
+"""What differs between Ringback and its platforms, for admins."""
