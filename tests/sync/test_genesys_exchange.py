@@ -8,7 +8,15 @@ import pytest
 from pytest_django import Settings
 
 from callbacks.lifecycle import Status
-from callbacks.models import Agent, Callback, ConnectedQueue, Connection, Counterpart, OutboxMessage
+from callbacks.models import (
+    Agent,
+    Callback,
+    ConnectedQueue,
+    Connection,
+    Counterpart,
+    Newcomer,
+    OutboxMessage,
+)
 from callbacks.models.connection import TERMS, Dialect
 from callbacks.scheduling import Changes, change, schedule
 from callbacks.sync import exchange, jobs
@@ -377,6 +385,31 @@ class TestComingBack:
         poll(connection, after=settled(connection) * 2)
         callback.refresh_from_db()
         assert callback.status == status
+
+    def test_one_that_was_made_there_appears_here(
+        self, cast: Cast, platform: Practice, connection: Connection
+    ) -> None:
+        command = {
+            "callbackNumbers": ["+12025550188"],
+            "callbackUserName": "Vera",
+            "queueId": SUPPORT,
+        }
+        platform.post(GENESYS, {**command, "callbackScheduledTime": ahead(hours=30)})
+        poll(connection)
+        callback = Callback.objects.get()
+        assert (callback.contact_name, callback.queue) == ("Vera", cast.support)
+        assert Counterpart.objects.get().external_id == only(platform)["conversation_id"]
+
+    def test_one_that_was_made_anew_does_not_come_back_as_an_earlier_one(
+        self, cast: Cast, platform: Practice, connection: Connection
+    ) -> None:
+        callback = promise(cast)
+        run(connection)
+        wait(lambda: is_shown_with_lag(platform, 0.5))
+        alter(callback, cast, contact_name="Nora")
+        run(connection)
+        poll(connection)
+        assert (Callback.objects.count(), Newcomer.objects.count()) == (1, 0)
 
     def test_words_of_tomorrow_change_nothing(
         self, cast: Cast, platform: Practice, connection: Connection
