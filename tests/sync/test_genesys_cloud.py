@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from callbacks.models import Connection
-from callbacks.models.connection import TERMS, Dialect
 from callbacks.sync.platforms import regions
 from callbacks.sync.platforms.base import (
     Busy,
@@ -605,11 +603,6 @@ class TestRegions:
     def test_but_where_the_installation_allows_it(self) -> None:
         free = ("http://127.0.0.1:8090", "http://127.0.0.1:8091/oauth/token")
         assert regions.checked(*free, is_private=True) == free
-
-
-def test_a_new_connection_begins_with_300_a_minute_and_a_long_settle_time() -> None:
-    made = Connection(dialect=Dialect.GENESYS_CLOUD, **TERMS[Dialect.GENESYS_CLOUD])
-    assert (made.rate, made.settle) == (5, timedelta(seconds=30))
 
 
 def three_moved(genesys: GenesysCloud) -> list[Change]:

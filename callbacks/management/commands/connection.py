@@ -95,18 +95,18 @@ def _add_arguments(add: ArgumentParser) -> None:
     add.add_argument("name", help="as screens and history call it, such as Genesys")
     add.add_argument("--dialect", required=True, choices=Dialect.values)
     add.add_argument("--base-url", required=True)
-    add.add_argument("--token-url", required=True)
+    add.add_argument("--token-url", default="", help="a region of Genesys Cloud has its own")
     add.add_argument("--client-id", required=True)
     add.add_argument(
         "--client-secret", default="",
         help=f"- reads it from the first line of standard input; without it, from ${SECRET}",
     )  # fmt: skip
     add.add_argument("--rate", default="", help="10/s or 300/min; default: as the dialect permits")
-    add.add_argument("--batch", type=int, default=1, help="so many new callbacks in one request")
+    add.add_argument("--batch", type=int, help="so many callbacks in one request")
     add.add_argument(
         "--queues", default="", help="names, with commas; Support=ID maps the id there"
     )
-    add.add_argument("--settle", type=int, default=10, help="seconds after a lost answer")
+    add.add_argument("--settle", type=int, help="seconds after a lost answer")
     add.add_argument("--poll", type=int, default=30, help="seconds between looks at what happened")
 
 
