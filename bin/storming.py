@@ -35,12 +35,16 @@ def run(arguments: list[str]) -> int:
     return 0 if all(held) else 1
 
 
-STORMS = ("routing", "api")
+STORMS = ("routing", "api", "sync")
 
 
 def _one(name: str, asked: argparse.Namespace, seed: int) -> bool:
     """One storm on servers of its own; whether everything held."""
     say(f"Storm: {name}, seed {seed} (again with: bin/storm {name} --seed {seed})")
+    callbacks, kills = (5000, 200) if name == "sync" else (2000, 100)
+    asked = argparse.Namespace(**vars(asked))
+    asked.callbacks = callbacks if asked.callbacks is None else asked.callbacks
+    asked.kills = kills if asked.kills is None else asked.kills
     with tempfile.TemporaryDirectory() as folder:
         held = _on_servers(name, Path(folder), asked, seed)
         servers.wait_until_gone(Path(folder))
@@ -54,10 +58,23 @@ def _asked(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int)
     parser.add_argument("--agents", type=int, default=50)
-    parser.add_argument("--callbacks", type=int, default=2000)
-    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--callbacks", type=int, help="2,000; sync: 5,000")
+    parser.add_argument("--kills", type=int, help="100; sync: 200")
     parser.add_argument("--spread", type=int, default=60, help="seconds in which all fall due")
     parser.add_argument("--minutes", type=float, default=15, help="at most; then it has failed")
+    sync = parser.add_argument_group("sync")
+    sync.add_argument("--dialect", choices=["guide", "genesys-cloud"], default="guide")
+    sync.add_argument("--fail", type=float, default=0.3, help="share of calls that fail")
+    sync.add_argument("--rate", type=int, default=200, help="requests a second that are permitted")
+    sync.add_argument("--batch", type=int, default=50)
+    sync.add_argument(
+        "--settle", type=int, default=3, help="seconds before a lost answer is looked up"
+    )
+    sync.add_argument(
+        "--lag", type=float, default=0, help="seconds by which searches show the past"
+    )
+    sync.add_argument("--freezes", type=int, default=0, help="so often a worker is stopped for 6 s")
+    sync.add_argument("--blind", action="store_true", help="do not look up: the storm must go red")
     parser.add_argument("--cases", type=int, default=50_000, help="api: about so many requests")
     asked = parser.parse_args(arguments)
     if unknown := set(asked.storms) - set(STORMS):
@@ -81,8 +98,10 @@ def _on_servers(name: str, data: Path, asked: argparse.Namespace, seed: int) -> 
         django.setup()
         import storm_api
         import storm_routing
+        import storm_sync
 
-        storms = dict(zip(STORMS, (storm_routing.storm, storm_api.storm), strict=True))
+        each = (storm_routing.storm, storm_api.storm, storm_sync.storm)
+        storms = dict(zip(STORMS, each, strict=True))
         processes = Processes(data)
         try:
             report = storms[name](processes, asked, random.Random(seed))
@@ -131,6 +150,12 @@ class Process:
                 preexec_fn=prepare, pass_fds=servers.HELD,
             )  # fmt: skip
 
+    def signal(self, number: signal.Signals) -> None:
+        """A signal for it and all its children."""
+        if self.running:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.running.pid, number)
+
     def kill(self) -> None:
         """``kill -9`` for it and all its children."""
         if self.running:
@@ -145,6 +170,8 @@ class Processes:
 
     data: Path
     parts: list[Process] = field(default_factory=list)
+    parts_to_end: list[Process] = field(default_factory=list)
+    """Others, that are ended with them, and not started anew."""
     ports: list[int] = field(default_factory=list)
     _is_over: bool = False
 
@@ -205,7 +232,7 @@ class Processes:
         """Leave nothing behind."""
         self._is_over = True
         time.sleep(0.1)
-        for part in self.parts:
+        for part in (*self.parts, *self.parts_to_end):
             part.kill()
 
 
