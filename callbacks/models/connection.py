@@ -1,6 +1,5 @@
 """Connections: telephony platforms that Ringback keeps in step with, and how each callback stands there."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -20,14 +19,6 @@ class Dialect(models.TextChoices):
 
     GUIDE = "guide", "The guide's (also another Ringback)"
     GENESYS_CLOUD = "genesys-cloud", "Genesys Cloud"
-
-
-TERMS: Mapping[str, Mapping[str, int]] = {
-    Dialect.GUIDE: {"requests": 10, "per_seconds": 1, "settle_seconds": 10},
-    # 300 requests a minute for each client; its search shows what it was told only after a while.
-    Dialect.GENESYS_CLOUD: {"requests": 300, "per_seconds": 60, "settle_seconds": 30},
-}
-"""What a new connection begins with, by its dialect (rules §6.2)."""
 
 
 class Connection(Keyed):

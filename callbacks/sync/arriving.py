@@ -110,7 +110,8 @@ def _recognise(callback: Callback, arrival: Arrival, told: Tidings) -> None:
         # Twice there: the look for doubles keeps the one that we know, and cancels the other.
         there.check_at, there.checks_left = told.at, max(1, there.checks_left)
         there.save(update_fields=["check_at", "checks_left"])
-    else:
+    elif there.synced_at is None or told.asked_at >= there.synced_at + told.connection.settle:
+        # Else the list may be older than the cancel that made room for the one that we know.
         _list(
             arrival, told, "It is an earlier one of a callback of ours, and still open.", callback
         )

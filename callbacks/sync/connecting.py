@@ -25,7 +25,7 @@ from callbacks.rules import targets, texts
 from callbacks.sync.exchange import wait_for_the_exchange
 from callbacks.sync.opening import PLATFORMS, opened
 from callbacks.sync.platforms import regions
-from callbacks.sync.platforms.base import PlatformError
+from callbacks.sync.platforms.base import PlatformError, QueueLimits
 
 NAME = CLIENT_ID = 100
 SECRET = 500
@@ -38,6 +38,12 @@ SECONDS: Mapping[str, int] = {
 }  # fmt: skip
 USUAL_RATE: Mapping[str, str] = {Dialect.GUIDE: "10/s", Dialect.GENESYS_CLOUD: "300/min"}
 """What platforms of a dialect permit where nobody says otherwise (rules §6.2)."""
+USUAL: Mapping[str, Mapping[str, int]] = {
+    Dialect.GUIDE: {"batch_size": 1, "settle_seconds": 10},
+    # What its search does not show yet may be there all the same, for longer than elsewhere.
+    Dialect.GENESYS_CLOUD: {"batch_size": 50, "settle_seconds": 30},
+}
+"""What else is usual for a dialect."""
 RANGES: Mapping[str, tuple[int, int]] = {
     "batch_size": (1, 500), "settle_seconds": (0, 3600), "poll_seconds": (1, 3600),
 }  # fmt: skip
@@ -56,9 +62,23 @@ class Wish:
     """Empty in a change: as it is."""
     rate: str = ""
     """Such as ``10/s`` or ``300/min``; empty: as is usual for the dialect."""
-    batch_size: int = 1
-    settle_seconds: int = 10
+    batch_size: int | None = None
+    """``None``: as is usual for the dialect, and so is how long it takes to settle."""
+    settle_seconds: int | None = None
     poll_seconds: int = 30
+
+    def number(self, name: str) -> int:
+        """What was wished for, or is usual."""
+        wished: int | None = getattr(self, name)
+        return USUAL[self.dialect][name] if wished is None else wished
+
+    @property
+    def addresses(self) -> tuple[str, str]:
+        """Of the API and of the log-in; those of a region, where one is named."""
+        region = None
+        if self.dialect == Dialect.GENESYS_CLOUD:
+            region = regions.called(self.base_url)
+        return regions.addresses(region) if region else (self.base_url, self.token_url)
 
 
 @transaction.atomic
@@ -91,11 +111,12 @@ def change(held: Connection, wish: Wish) -> Connection:
 
 def _take(held: Connection, wish: Wish) -> None:
     held.name, held.dialect = wish.name.strip(), wish.dialect
-    held.base_url, held.token_url = _addresses(wish)
+    base_url, token_url = wish.addresses
+    held.base_url, held.token_url = _address(base_url).rstrip("/"), _address(token_url)
     held.client_id = wish.client_id.strip()
     held.requests, held.per_seconds = read_rate(wish.rate or USUAL_RATE[wish.dialect])
     for name in RANGES:
-        setattr(held, name, getattr(wish, name))
+        setattr(held, name, wish.number(name))
     if wish.client_secret:
         held.client_secret = Sealed.of(wish.client_secret)
 
@@ -106,13 +127,6 @@ def _save(held: Connection) -> None:
             held.save()
     except IntegrityError:
         raise Refused([_twin(held.name)]) from None
-
-
-def _addresses(wish: Wish) -> tuple[str, str]:
-    """Where the platform is, and where it gives out tokens: of a region, it is known."""
-    if wish.dialect == Dialect.GENESYS_CLOUD and (region := regions.region_of(wish.base_url)):
-        return regions.addresses(region)
-    return _address(wish.base_url).rstrip("/"), _address(wish.token_url)
 
 
 def _address(url: str) -> str:
@@ -162,7 +176,8 @@ def _problems(wish: Wish, held: Connection | None = None) -> Iterator[Problem]:
     except Refused as refused:
         yield from refused.problems
     for name, (least, most) in RANGES.items():
-        if not least <= getattr(wish, name) <= most:
+        wished = getattr(wish, name)
+        if wished is not None and not least <= wished <= most:
             yield Problem("invalid.value", name, f"Choose a number from {least} to {most:,}.")
 
 
@@ -180,20 +195,19 @@ def _text_problems(wish: Wish) -> Iterator[Problem]:
 
 
 def _address_problems(wish: Wish) -> Iterator[Problem]:
+    base_url, token_url = wish.addresses
     if wish.dialect == Dialect.GENESYS_CLOUD:
         try:
-            regions.checked(wish.base_url, "", is_private=settings.PRIVATE_PLATFORMS)
+            regions.checked(base_url, token_url, is_private=settings.PRIVATE_PLATFORMS)
         except regions.NoRegion as refused:
             yield Problem("invalid.value", "base_url", str(refused))
             return
-        if regions.region_of(wish.base_url):
-            return
-    for name in ("base_url", "token_url"):
+    for name, address in (("base_url", base_url), ("token_url", token_url)):
         try:
-            found = targets.parse(getattr(wish, name), private=settings.PRIVATE_PLATFORMS)
+            found = targets.parse(address, private=settings.PRIVATE_PLATFORMS)
         except targets.TargetRefused as refused:
             missing = "Give the platform's address, such as https://api.example.com."
-            said = refused.message if getattr(wish, name).strip() else missing
+            said = refused.message if address.strip() else missing
             yield Problem("invalid.value", name, said)
         else:
             if name == "base_url" and "?" in found.path:
@@ -267,7 +281,7 @@ def test(held: Connection, *, at: datetime) -> Tested:
             said.append("It gave a token.")
             more = " or more" if page.cursor else ""
             said.append(f"It shows {len(page.remotes)}{more} callbacks.")
-            known = platform.queues()
+            known = platform.limits()
     except (PlatformError, Unreadable, regions.NoRegion) as failed:
         return Tested(False, [*said, str(failed)])
     said += _about_queues(asked, known)
@@ -276,14 +290,36 @@ def test(held: Connection, *, at: datetime) -> Tested:
     return Tested(True, said)
 
 
-def _about_queues(held: Connection, known: Mapping[str, str]) -> Iterator[str]:
-    """Whether the platform knows the queues that are connected, where it tells of queues."""
+def _about_queues(held: Connection, known: Mapping[str, QueueLimits]) -> Iterator[str]:
+    """Whether the platform knows the queues that are connected, and lets people own what we do."""
     if not known:
         return
     yield f"It has {len(known)} queue{'s' if len(known) > 1 else ''}."
     for place in held.queues.select_related("queue"):
         if place.remote_id and place.remote_id not in known:
             yield f"It does not know {place.remote_id}, which {place.queue} is to be called there."
+        elif place.remote_id and place.queue.ownership_enabled:
+            yield from _about_ownership(place.queue, known[place.remote_id])
+
+
+def _about_ownership(queue: Queue, there: QueueLimits) -> Iterator[str]:
+    """Where the platform holds less for owners than we promise."""
+    if there.owns is False:
+        yield (
+            f"{queue} holds no callbacks for their owners there: it needs agent owned callbacks "
+            "switched on, and a Preferred Agent Routing rule."
+        )
+        return
+    for what, theirs, ours in (
+        ("lets owners promise", there.ahead, queue.schedule_ahead_limit),
+        ("waits for owners", there.waits, queue.ownership_period),
+    ):
+        if theirs is not None and theirs < ours:
+            yield f"{queue} {what} at most {_hours(theirs)} there, and {_hours(ours)} here."
+
+
+def _hours(time: timedelta) -> str:
+    return f"{time / timedelta(hours=1):g} hours"
 
 
 @transaction.atomic

@@ -37,8 +37,6 @@ SLICE_SECONDS = 5.0
 """Then the slice ends, and the process is free; another one goes on."""
 LOOK_AGAIN_SECONDS = 0.1
 AT_ONCE = 200
-MADE_ANEW = (ToReplace, NotThere)
-"""After these the platform has nothing: what waits is asked for without a pause."""
 LOCK = 4_170_920_050
 KEEPALIVES = """
     SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3
@@ -180,8 +178,14 @@ class Exchange:
             job = self.under_way.pop(future)
             job.outcomes = future.result()
             outcomes.settle(job, self.connection, timezone.now())
-            if any(isinstance(outcome, MADE_ANEW) for outcome in job.outcomes):
+            if _is_to_be_told_again(job):
                 self.asked_for_lines_at = 0.0
+
+
+def _is_to_be_told_again(job: Job) -> bool:
+    """Whether its callback waits again from this moment on: it is not there, or not known to be so."""
+    is_cleared_up = job.kind in (Kind.LOOK_UP, Kind.SEE)
+    return is_cleared_up or any(isinstance(one, (ToReplace, NotThere)) for one in job.outcomes)
 
 
 def connections_at_work() -> Sequence[uuid.UUID]:

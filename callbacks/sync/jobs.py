@@ -15,6 +15,7 @@ from callbacks.models import Counterpart
 from callbacks.sync.platforms.base import (
     Busy,
     CannotPatch,
+    Change,
     Content,
     Gone,
     InTheWay,
@@ -204,18 +205,43 @@ def _age(remote: Remote) -> tuple[bool, datetime | None, str]:
     return remote.changed_at is None, remote.changed_at, remote.id
 
 
-def update(remote: Remote, before: Content | None, wanted: Content) -> Work:
+def update(change: Change) -> Work:
     """Change it; where that is over or gone there, say so."""
 
     def work(platform: Platform) -> Sequence[Outcome]:
         try:
-            return [Made(platform.update(remote, before, wanted))]
-        except Gone:
-            return [_whereabouts(platform, remote)]
-        except CannotPatch as cannot:
-            return replace(remote, cannot.message)(platform)
+            changed = platform.update(change.remote, change.before, change.wanted)
+        except PlatformError as failed:
+            return [_changed(platform, change, failed)]
+        return [Made(changed)]
 
     return work
+
+
+def update_many(changes: Sequence[Change]) -> Work:
+    """Change many in one request."""
+
+    def work(platform: Platform) -> Sequence[Outcome]:
+        results = platform.update_many(changes)
+        return [
+            _changed(platform, change, result)
+            for change, result in zip(changes, results, strict=True)
+        ]
+
+    return work
+
+
+def _changed(platform: Platform, change: Change, result: Result) -> Outcome:
+    if isinstance(result, Remote):
+        return Made(result)
+    try:
+        if isinstance(result, Gone):
+            return _whereabouts(platform, change.remote)
+        if isinstance(result, CannotPatch):
+            return _replaced(platform, change.remote, result.message)
+    except PlatformError as failed:
+        return failed
+    return result
 
 
 def cancel(remote: Remote, reason: str) -> Work:
@@ -229,15 +255,11 @@ def cancel(remote: Remote, reason: str) -> Work:
     return work
 
 
-def replace(remote: Remote, why: str) -> Work:
+def _replaced(platform: Platform, remote: Remote, why: str) -> Outcome:
     """End it so that it can be made anew."""
-
-    def work(platform: Platform) -> Sequence[Outcome]:
-        with suppress(Gone):
-            platform.cancel(remote, why)
-        return [ToReplace(why)]
-
-    return work
+    with suppress(Gone):
+        platform.cancel(remote, why)
+    return ToReplace(why)
 
 
 def whereabouts(remote: Remote) -> Work:

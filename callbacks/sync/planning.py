@@ -12,7 +12,7 @@ from callbacks.sync import jobs
 from callbacks.sync.contents import as_json, content_of, from_json, is_same
 from callbacks.sync.jobs import SENT, Job, Kind, Task
 from callbacks.sync.lines import Line, settle_told
-from callbacks.sync.platforms.base import Content, Platform, Remote
+from callbacks.sync.platforms.base import Change, Content, Platform, Remote
 
 State = Counterpart.State
 
@@ -23,9 +23,9 @@ def plan(
     """The first piece of work that these lines call for, and the lines that are left after it.
 
     What needs no request is settled on the way. New callbacks go together, as many as the platform
-    takes at once. Four statements for each batch.
+    takes at once, and so do changes where it takes many of these. Four statements for each batch.
     """
-    most = connection.batch_size if platform.takes_many else 1
+    most = connection.batch_size if platform.takes_many or platform.changes_many else 1
     taken, rest = list(waiting[:most]), list(waiting[most:])
     planned = _planned(connection, platform, taken, at)
     told = [(task.counterpart, task.last_message) for kind, task in planned if kind is None]
@@ -33,13 +33,22 @@ def plan(
     wanted = [(kind, task) for kind, task in planned if kind is not None]
     if not wanted:
         return None, rest
+    job = _first(platform, wanted)
+    later = {task.counterpart.callback_id for _, task in wanted} - set(job.callback_ids)
+    return job, [line for line in taken if line.callback_id in later] + rest
+
+
+def _first(platform: Platform, wanted: Sequence[tuple[Kind, Task]]) -> Job:
+    """What goes together where there is such, else what has waited for longest."""
     makes = [task for kind, task in wanted if kind is Kind.CREATE]
-    if len(makes) > 1:
-        left = {task.counterpart.callback_id for kind, task in wanted if kind is not Kind.CREATE}
-        return _create(makes), [line for line in taken if line.callback_id in left] + rest
-    kind, task = wanted[0]
-    later = {other.counterpart.callback_id for _, other in wanted[1:]}
-    return _job(kind, task), [line for line in taken if line.callback_id in later] + rest
+    if len(makes) > 1 and platform.takes_many:
+        return _create(makes)
+    changing = [task for kind, task in wanted if kind is Kind.UPDATE] * platform.changes_many
+    together = [task for task in changing if platform.goes_with_others(_change(task))]
+    if len(together) > 1:
+        work = jobs.update_many([_change(task) for task in together])
+        return Job(Kind.UPDATE, work, together)
+    return _job(*wanted[0])
 
 
 def _planned(
@@ -126,8 +135,14 @@ def _job(kind: Kind, task: Task) -> Job:
     remote = remote_of(task.counterpart)
     if kind is Kind.CANCEL or task.content is None:
         return Job(Kind.CANCEL, jobs.cancel(remote, "It is over."), [task])
-    before = confirmed(task.counterpart)
-    return Job(Kind.UPDATE, jobs.update(remote, before, task.content), [task])
+    return Job(Kind.UPDATE, jobs.update(_change(task)), [task])
+
+
+def _change(task: Task) -> Change:
+    there = task.counterpart
+    if task.content is None:
+        raise ValueError("What is over is cancelled, not changed.")
+    return Change(remote_of(there), confirmed(there), task.content)
 
 
 def _create(tasks: Sequence[Task]) -> Job:

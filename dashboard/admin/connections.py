@@ -22,6 +22,13 @@ from callbacks.models import ConnectedQueue, Connection, Counterpart, Queue
 LEFT = "left"
 TERMS = ("name", "dialect", "base_url", "token_url", "client_id", "batch_size", "settle_seconds", "poll_seconds")  # fmt: skip
 
+USUAL = ("batch_size", "settle_seconds")
+"""Empty: as is usual for the dialect."""
+REGION = (
+    "Such as https://api.example.com. Of Genesys Cloud: the region, such as eu-central-1; its log-in "
+    "follows from that."
+)
+
 
 class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
     """A connection, its pace as people say it, and a tick for each queue."""
@@ -59,6 +66,11 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for name in ("token_url", *USUAL):
+            self.fields[name].required = False
+        self.fields["base_url"].help_text = REGION
+        if self.instance._state.adding:
+            self.initial.update(dict.fromkeys(USUAL))
         self.places = {place.queue_id: place for place in self._places()}
         self.fields["token_url"].required = False
         if not self.instance._state.adding:
@@ -91,8 +103,9 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         said: dict[str, Any] = {
             name: self.cleaned_data.get(name) or "" for name in (*TERMS, "rate", "client_secret")
         }
-        numbers = {name: self.cleaned_data.get(name) or 0 for name in TERMS[-3:]}
-        return sync.Wish(**{**said, **numbers})
+        numbers = {name: self.cleaned_data.get(name) for name in USUAL}
+        poll_seconds = self.cleaned_data.get("poll_seconds") or 0
+        return sync.Wish(**{**said, **numbers, "poll_seconds": poll_seconds})
 
     def clean(self) -> dict[str, Any]:
         """All that the domain says against it, beside its field."""

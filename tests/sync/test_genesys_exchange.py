@@ -8,10 +8,20 @@ import pytest
 from pytest_django import Settings
 
 from callbacks.lifecycle import Status
-from callbacks.models import Agent, Callback, ConnectedQueue, Connection, Counterpart, OutboxMessage
-from callbacks.models.connection import TERMS, Dialect
+from callbacks.models import (
+    Agent,
+    Callback,
+    ConnectedQueue,
+    Connection,
+    Counterpart,
+    Newcomer,
+    OutboxMessage,
+)
+from callbacks.models.connection import Dialect
 from callbacks.scheduling import Changes, change, schedule
 from callbacks.sync import exchange, jobs
+from callbacks.sync.connecting import USUAL, Wish, add, problems_of
+from callbacks.sync.connecting import test as try_out
 from callbacks.sync.platforms.base import Remote
 from tests.cast import Cast, by, wish
 from tests.practice.platforms import (
@@ -53,8 +63,8 @@ def platform(shared: Practice) -> Practice:
 @pytest.fixture
 def connection(cast: Cast, platform: Practice) -> Connection:
     """Support in step with the platform's Support, whose Ana and Ben are ours; polled when we say."""
-    terms = {**TERMS[Dialect.GENESYS_CLOUD], "requests": 1000, "per_seconds": 1}
-    made = connect(cast, platform, dialect=Dialect.GENESYS_CLOUD, **terms)
+    usual = USUAL[Dialect.GENESYS_CLOUD]
+    made = connect(cast, platform, dialect=Dialect.GENESYS_CLOUD, requests=1000, **usual)
     ConnectedQueue.objects.update(remote_id=SUPPORT)
     for user, key in ((cast.ana, ANA), (cast.ben, BEN)):
         Agent.objects.filter(user=user).update(platform_id=key)
@@ -146,6 +156,21 @@ class TestTelling:
         later = callback.requested_at + timedelta(hours=2)
         assert there["requested_at"] == f"{later:%Y-%m-%dT%H:%M:%S}.000Z"
         assert len(kept(platform)) == 1
+        assert is_all_settled()
+
+    def test_new_times_of_many_are_one_request(
+        self, cast: Cast, platform: Practice, connection: Connection
+    ) -> None:
+        promises = [owned(cast, time=f"{hour:02}:00") for hour in range(8, 18)]
+        run(connection)
+        platform.console("DELETE", "status")
+        for callback in promises:
+            alter(callback, cast, requested_at=callback.requested_at + timedelta(minutes=30))
+        run(connection)
+        assert [one for one in requests(platform) if "routing" not in one] == [
+            "POST conversations/callbacks/bulk/update"
+        ]
+        assert sorted(one["requested_at"][14:16] for one in live(platform)) == ["30"] * 10
         assert is_all_settled()
 
     @pytest.mark.parametrize(
@@ -363,6 +388,31 @@ class TestComingBack:
         callback.refresh_from_db()
         assert callback.status == status
 
+    def test_one_that_was_made_there_appears_here(
+        self, cast: Cast, platform: Practice, connection: Connection
+    ) -> None:
+        command = {
+            "callbackNumbers": ["+12025550188"],
+            "callbackUserName": "Vera",
+            "queueId": SUPPORT,
+        }
+        platform.post(GENESYS, {**command, "callbackScheduledTime": ahead(hours=30)})
+        poll(connection)
+        callback = Callback.objects.get()
+        assert (callback.contact_name, callback.queue) == ("Vera", cast.support)
+        assert Counterpart.objects.get().external_id == only(platform)["conversation_id"]
+
+    def test_one_that_was_made_anew_does_not_come_back_as_an_earlier_one(
+        self, cast: Cast, platform: Practice, connection: Connection
+    ) -> None:
+        callback = promise(cast)
+        run(connection)
+        wait(lambda: is_shown_with_lag(platform, 0.5))
+        alter(callback, cast, contact_name="Nora")
+        run(connection)
+        poll(connection)
+        assert (Callback.objects.count(), Newcomer.objects.count()) == (1, 0)
+
     def test_words_of_tomorrow_change_nothing(
         self, cast: Cast, platform: Practice, connection: Connection
     ) -> None:
@@ -373,6 +423,40 @@ class TestComingBack:
         poll(connection, after=settled(connection))
         assert callback.history.count() == before
         assert Counterpart.objects.get().state == State.THERE
+
+
+class TestConnecting:
+    """By its region; with a long settle time; and what its queues allow is told."""
+
+    @pytest.mark.parametrize("said", ["eu-central-1", "https://api.mypurecloud.de/"])
+    def test_a_region_is_enough(self, cast: Cast, settings: Settings, said: str) -> None:
+        settings.PRIVATE_PLATFORMS = False
+        made = add(wish_for(said), {}, by=by(cast.ada), at=datetime.now(UTC))
+        assert made.base_url == "https://api.mypurecloud.de"
+        assert made.token_url == "https://login.mypurecloud.de/oauth/token"
+        assert (made.rate, made.settle_seconds, made.batch_size) == (5, 30, 50)
+
+    @pytest.mark.parametrize("said", ["", "eu-central-7", "https://api.mypurecloud.example"])
+    def test_any_other_host_is_refused(self, cast: Cast, settings: Settings, said: str) -> None:
+        settings.PRIVATE_PLATFORMS = False
+        (problem,) = problems_of(wish_for(said), {})
+        assert (problem.field, "no region" in problem.message) == ("base_url", True)
+
+    def test_what_its_queues_hold_for_owners_is_told(
+        self, cast: Cast, platform: Practice, connection: Connection
+    ) -> None:
+        strict = {"name": "Support", "id": SUPPORT, "aheadHours": 48}
+        platform.console("POST", "people", {"queues": [strict]})
+        told = try_out(connection, at=datetime.now(UTC)).said
+        assert "Support lets owners promise at most 48 hours there, and 168 hours here." in told
+        platform.console("POST", "people", {"queues": [{**strict, "owns": False}]})
+        told = try_out(connection, at=datetime.now(UTC)).said
+        assert any("Support holds no callbacks for their owners there" in one for one in told)
+
+
+def wish_for(base_url: str) -> Wish:
+    """A connection to Genesys Cloud."""
+    return Wish("Genesys", Dialect.GENESYS_CLOUD, base_url, "", "client", "secret")
 
 
 def test_a_free_host_is_asked_nothing_where_that_is_not_allowed(

@@ -125,6 +125,13 @@ class TestRows:
     def test_a_prefix_is_no_part_of_the_number(self) -> None:
         assert row_of(session(), NOW).remote.number == "+12025550101"
 
+    def test_who_takes_it_over_learns_its_queue_its_name_and_its_window(self) -> None:
+        told = session(callbackUserName="Liam Byrne")
+        told["participants"][0]["attributes"] = {"windowSeconds": "1800"}
+        told["participants"][0]["sessions"][0]["segments"].append({"queueId": "q-1"})
+        seen = row_of(told, NOW).remote
+        assert (seen.queue, seen.name, seen.window_seconds) == ("q-1", "Liam Byrne", 1800)
+
     def test_both_references_count(self) -> None:
         told = {**session(), "externalTag": "of-another-system"}
         assert row_of(told, NOW).references == {"r.1", "of-another-system"}

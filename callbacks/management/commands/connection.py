@@ -110,11 +110,11 @@ def _add_arguments(add: ArgumentParser) -> None:
         help=f"- reads it from the first line of standard input; without it, from ${SECRET}",
     )  # fmt: skip
     add.add_argument("--rate", default="", help="10/s or 300/min; default: as the dialect permits")
-    add.add_argument("--batch", type=int, default=1, help="so many new callbacks in one request")
+    add.add_argument("--batch", type=int, help="so many callbacks in one request")
     add.add_argument(
         "--queues", default="", help="names, with commas; Support=ID maps the id there"
     )
-    add.add_argument("--settle", type=int, default=10, help="seconds after a lost answer")
+    add.add_argument("--settle", type=int, help="seconds after a lost answer")
     add.add_argument("--poll", type=int, default=30, help="seconds between looks at what happened")
 
 

@@ -193,6 +193,15 @@ class CannotPatch(PlatformError):
 Result = Remote | PlatformError
 
 
+@dataclass(frozen=True)
+class Change:
+    """A callback there, what was confirmed of it, and what is wanted."""
+
+    remote: Remote
+    before: Content | None
+    wanted: Content
+
+
 class Platform(Protocol):
     """One platform behind a connection. Methods raise ``PlatformError`` and nothing else.
 
@@ -201,6 +210,8 @@ class Platform(Protocol):
 
     takes_many: bool
     """Whether it makes many callbacks in one request."""
+    changes_many: bool
+    """Whether it changes many callbacks in one request, as far as ``goes_with_others`` says so."""
     finds_at_once: bool
     """Whether what was made or changed is found so as soon as it is answered. Reading by id never lags."""
     cannot_hold: frozenset[str]
@@ -223,6 +234,12 @@ class Platform(Protocol):
 
         Raises ``Gone``, ``NotNow``, ``CannotPatch``.
         """
+
+    def goes_with_others(self, change: Change) -> bool:
+        """Whether this change can be one of many in a request."""
+
+    def update_many(self, changes: Sequence[Change]) -> Sequence[Result]:
+        """Change many that go with others; the results stand in the order of the changes."""
 
     def cancel(self, remote: Remote, reason: str) -> None:
         """End it; one that is over already is fine. Raises ``Gone``."""

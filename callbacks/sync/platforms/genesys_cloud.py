@@ -12,14 +12,16 @@
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from callbacks.sync.platforms.base import (
+    Busy,
     CannotPatch,
+    Change,
     Content,
     Gone,
     NoAnswer,
@@ -64,6 +66,7 @@ class GenesysCloud:
     """One organisation of Genesys Cloud."""
 
     takes_many = False
+    changes_many = True
     finds_at_once = False
     cannot_hold: frozenset[str] = frozenset()
 
@@ -99,19 +102,75 @@ class GenesysCloud:
         self._session.ask("PUT", f"/api/v2/conversations/{_quoted(remote.id)}/tags", tag)
 
     def update(self, remote: Remote, before: Content | None, wanted: Content) -> Remote:
-        """What differs from what it has, which is read first; the permit is that of what follows."""
+        """A plain change is one PATCH. Everything else, and what that one refuses, is read first."""
+        change = Change(remote, before, wanted)
+        if not self.goes_with_others(change):
+            return self._update(change, is_permitted=True)
+        self._require_ownership(wanted)
+        told = self._session.ask("PATCH", CALLBACKS, _patch(change), seen=(400,), is_permitted=True)
+        return self._update(change) if told.status == 400 else _as_wanted(change)
+
+    def goes_with_others(self, change: Change) -> bool:
+        """What stays its owner's, and is the same but for what a PATCH can change."""
+        before, wanted = change.before, change.wanted
+        if before is None or not wanted.owner or before.owner != wanted.owner:
+            return False
+        known, wished = held(before), held(wanted)
+        return _differ(known, wished) <= PATCHED and known.data == wished.data
+
+    def update_many(self, changes: Sequence[Change]) -> Sequence[Result]:
+        """One request for all. Whatever its answer does not confirm by id is changed alone.
+
+        Errors are told by place only, and places may be wrong.
+        """
+        unfit = [self._unfit(change.wanted) for change in changes]
+        fit = [change for change, why in zip(changes, unfit, strict=True) if why is None]
+        done = self._patched_together(fit) if fit else frozenset()
+        results: list[Result] = []
+        for change, why in zip(changes, unfit, strict=True):
+            is_done = change.remote.id in done
+            results.append(why or (_as_wanted(change) if is_done else self._alone(change, results)))
+        return results
+
+    def _patched_together(self, changes: Sequence[Change]) -> frozenset[str]:
+        wanted = {"patchCallbackRequests": [_patch(change) for change in changes]}
+        path = f"{CALLBACKS}/bulk/update"
+        return _confirmed(self._session.ask("POST", path, wanted, is_permitted=True))
+
+    def _unfit(self, wanted: Content) -> PlatformError | None:
+        """Why this one is not to be sent; where we are too fast for the platform, none is."""
+        try:
+            self._require_ownership(wanted)
+        except Busy:
+            raise
+        except PlatformError as failed:
+            return failed
+        return None
+
+    def _alone(self, change: Change, before: Sequence[Result]) -> Result:
+        """Unless it asked for a rest meanwhile."""
+        if busy := next((one for one in before if isinstance(one, Busy)), None):
+            return busy
+        try:
+            return self._update(change)
+        except PlatformError as failed:
+            return failed
+
+    def _update(self, change: Change, *, is_permitted: bool = False) -> Remote:
+        """Read it, and change what differs from that."""
         with _nothing_sent():
-            there = self._portrait(remote.id)
+            there = self._portrait(change.remote.id, is_permitted=is_permitted)
         if there.remote.is_over:
             raise Gone("It is over there.")
-        known, wished = before and held(before), held(wanted)
+        known, wished = change.before and held(change.before), held(change.wanted)
         if changes := _differences(known, there.held, wished):
-            self._change(there, changes, wished)
+            self._change(there, changes, change)
         if data := _new_data(known, there.held, wished):
-            self._write(there, data, is_permitted=not changes)
-        return dataclasses.replace(there.remote, **_shown(wanted))
+            self._write(there, data)
+        return _as_wanted(change)
 
-    def _change(self, there: Portrait, changes: frozenset[str], wanted: Content) -> None:
+    def _change(self, there: Portrait, changes: frozenset[str], change: Change) -> None:
+        wanted = change.wanted
         if self._may_be_in_hand(there):
             raise NotNow("An agent has it in hand there.")
         if changes == {"priority"} and there.remote.standing == Standing.WAITING:
@@ -120,8 +179,12 @@ class GenesysCloud:
         if wanted.owner:
             self._require_ownership(wanted)
         if why := _why_not(there, changes, wanted):
-            raise CannotPatch(why)
-        self._patch(there, changes, wanted)
+            raise self._cannot(why)
+        told = self._session.ask("PATCH", CALLBACKS, _request(change, changes), seen=(400,))
+        if told.status == 400:
+            raise self._refusal(there, told)
+        if "owner" in changes and self._portrait(change.remote.id).held.owner != wanted.owner:
+            raise self._cannot("the platform kept its owner.")
 
     def _may_be_in_hand(self, there: Portrait) -> bool:
         """Also in a state that nobody has heard of, once its time has come."""
@@ -130,41 +193,27 @@ class GenesysCloud:
             is_unclear and there.held.requested_at <= self._now()
         )
 
-    def _patch(self, there: Portrait, changes: frozenset[str], wanted: Content) -> None:
-        """PATCH of a scheduled callback that stays its owner's, or becomes another one's."""
-        request: dict[str, Any] = {"conversationId": there.remote.id, "agentId": wanted.owner}
-        if "requested_at" in changes:
-            request["callbackScheduledTime"] = stamp(wanted.requested_at)
-        if "queue" in changes:
-            request["queueId"] = wanted.queue
-        if "number" in changes:
-            request |= {"callbackNumbers": [wanted.number], "validateCallbackNumbers": True}
-        moves_owner = "owner" in changes
-        # What may be followed by a cancel leaves that one the permit of the caller.
-        told = self._session.ask(
-            "PATCH", CALLBACKS, request, seen=(400,), is_permitted=not moves_owner
-        )
-        if told.status == 400:
-            raise self._refusal(there, told)
-        if moves_owner and self._portrait(there.remote.id).held.owner != wanted.owner:
-            raise CannotPatch("The platform kept its owner.")
-
     def _refusal(self, there: Portrait, told: Told) -> PlatformError:
         """An owned callback that is almost due is closed to edits; else it is about what we want."""
         said = f"It answered 400: {_said(told)}"
         if there.held.requested_at - self._now() <= LOCKED_FOR:
-            return CannotPatch(said)
+            return self._cannot(said)
         return Refused(said, answer=told.text[:1000])
+
+    def _cannot(self, why: str) -> CannotPatch:
+        """It will be cancelled next, with a permit of the caller: so there must be one."""
+        self._session.take_permit()
+        return CannotPatch(why)
 
     def _prioritise(self, there: Portrait, wanted: Content) -> None:
         """In its queue it can be moved on without losing its place."""
         path = f"/api/v2/routing/conversations/{_quoted(there.remote.id)}"
-        self._session.ask("PATCH", path, {"priority": wanted.priority}, is_permitted=True)
+        self._session.ask("PATCH", path, {"priority": wanted.priority})
 
-    def _write(self, there: Portrait, data: Mapping[str, str], *, is_permitted: bool) -> None:
+    def _write(self, there: Portrait, data: Mapping[str, str]) -> None:
         """Data are added to what is there. What is to go is emptied, as nothing can be taken away."""
         path = f"{_address(there.remote.id)}/participants/{_quoted(there.customer)}/attributes"
-        self._session.ask("PATCH", path, {"attributes": data}, is_permitted=is_permitted)
+        self._session.ask("PATCH", path, {"attributes": data})
 
     def cancel(self, remote: Remote, reason: str) -> None:
         """PATCH to disconnect all of it; one that is over already is fine. The reason stays here."""
@@ -258,8 +307,8 @@ class GenesysCloud:
         """GET of the conversation: this does not lag."""
         return self._portrait(external_id).remote
 
-    def _portrait(self, external_id: str) -> Portrait:
-        told = self._session.get(_address(external_id))
+    def _portrait(self, external_id: str, *, is_permitted: bool = False) -> Portrait:
+        told = self._session.ask("GET", _address(external_id), is_permitted=is_permitted)
         if not isinstance(told.content, dict) or not told.content.get("id"):
             raise NoAnswer("The answer holds no conversation.", answer=told.text[:1000])
         return portrayed(told.content, self._now())
@@ -380,15 +429,34 @@ def held(content: Content) -> Content:
     )
 
 
+def _patch(change: Change) -> dict[str, Any]:
+    """What differs from what was confirmed."""
+    before = held(change.before) if change.before else change.wanted
+    return _request(change, _differ(before, held(change.wanted)))
+
+
+def _request(change: Change, changes: Collection[str]) -> dict[str, Any]:
+    """The mandatory agent is always the owner wanted, whatever the platform makes of it."""
+    wanted = change.wanted
+    request: dict[str, Any] = {"conversationId": change.remote.id, "agentId": wanted.owner}
+    if "requested_at" in changes:
+        request["callbackScheduledTime"] = stamp(wanted.requested_at)
+    if "queue" in changes:
+        request["queueId"] = wanted.queue
+    if "number" in changes:
+        request |= {"callbackNumbers": [wanted.number], "validateCallbackNumbers": True}
+    return request
+
+
+def _differ(one: Content, other: Content) -> frozenset[str]:
+    return frozenset(name for name in COMPARED if getattr(one, name) != getattr(other, name))
+
+
 def _differences(before: Content | None, there: Content, wanted: Content) -> frozenset[str]:
     """What we changed and the platform has not: what somebody else changed there is left alone."""
-    base = before or there
-    changed = (name for name in COMPARED if getattr(base, name) != getattr(wanted, name))
-    return frozenset(
-        name
-        for name in changed
-        if getattr(there, name) != getattr(wanted, name) and (before or getattr(there, name) != "")
-    )
+    changed = _differ(before or there, wanted) & _differ(there, wanted)
+    # Of a part that it does not show nothing is known, so nothing follows from it.
+    return frozenset(name for name in changed if before or getattr(there, name) != "")
 
 
 COMPARED = PATCHED | {"name", "preferred", "priority"}
@@ -415,6 +483,10 @@ def _why_not(there: Portrait, changes: frozenset[str], wanted: Content) -> str:
     if there.remote.standing == Standing.WAITING:
         return "the platform can change a callback only before its time."
     return ""
+
+
+def _as_wanted(change: Change) -> Remote:
+    return dataclasses.replace(change.remote, **_shown(change.wanted))
 
 
 def _shown(wanted: Content) -> dict[str, Any]:
@@ -485,6 +557,16 @@ def _made(told: Told, content: Content) -> Remote:
         reference=content.reference,
         **_shown(content),
     )
+
+
+def _confirmed(told: Told) -> frozenset[str]:
+    """The conversations that the answer to many changes names as changed."""
+    results = told.content.get("results") if isinstance(told.content, dict) else None
+    if not isinstance(results, list):
+        raise NoAnswer("The answer to many changes tells no results.", answer=told.text[:1000])
+    entities = [one.get("entity") for one in results if isinstance(one, dict)]
+    conversations = [one.get("conversation") for one in entities if isinstance(one, dict)]
+    return frozenset(str(one.get("id")) for one in conversations if isinstance(one, dict))
 
 
 def _limits(told: Any) -> QueueLimits:

@@ -6,7 +6,7 @@ so, but lags. Our own data, written when it was made, tells it in the meantime. 
 heard of are tolerated everywhere: nothing follows from them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -133,6 +133,7 @@ def portrayed(conversation: Told, at: datetime) -> Portrait:
         is_owner_sure=False,
         queue=held.queue,
         name=held.name,
+        window_seconds=_seconds(data),
         data={name: value for name, value in data.items() if name not in OURS},
         outcome=_outcome(participants),
     )
@@ -183,6 +184,9 @@ def row_of(conversation: Told, at: datetime) -> Row:
         requested_at=scheduled_at,
         reference=named[0] or named[1],
         owner=_owner_in(sessions, data),
+        queue=_last(_text(segment, "queueId") for segment in _segments(participants)),
+        name=_last(_text(one, "callbackUserName") for one in sessions),
+        window_seconds=_seconds(data),
         data={name: value for name, value in data.items() if name not in OURS},
     )
     return Row(remote.id, frozenset(filter(None, named)), is_over, remote)
@@ -248,6 +252,17 @@ def _number(told: Any) -> str:
     """The first number, without the prefix that some views give it."""
     first = told[0] if isinstance(told, list) and told else ""
     return str(first).removeprefix("tel:")
+
+
+def _last(said: Iterable[str]) -> str:
+    """How it stands now, where the same is told of several moments."""
+    return next((word for word in reversed(list(said)) if word), "")
+
+
+def _seconds(data: Mapping[str, str]) -> int | None:
+    """The window, which travels among the data."""
+    said = data.get("windowSeconds", "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 10 else None
 
 
 def _strings(told: Any) -> dict[str, str]:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from callbacks.sync.platforms.base import (
     CannotPatch,
+    Change,
     Content,
     Gone,
     InTheWay,
@@ -50,6 +51,7 @@ class Guide:
     """One platform that speaks the guide's contract."""
 
     takes_many = True
+    changes_many = False
     finds_at_once = True
     cannot_hold = frozenset({"preferred", "priority"})
 
@@ -97,6 +99,14 @@ class Guide:
         if told.status == 409:
             raise self._conflict(told)
         return _remote(told)
+
+    def goes_with_others(self, change: Change) -> bool:
+        """The contract's batch only makes."""
+        return False
+
+    def update_many(self, changes: Sequence[Change]) -> Sequence[Result]:
+        """None can go together."""
+        raise CannotPatch("The contract has no request for many changes.")
 
     def cancel(self, remote: Remote, reason: str) -> None:
         """PATCH of the status; one that is over already is fine."""

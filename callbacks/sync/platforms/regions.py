@@ -47,6 +47,12 @@ def region_of(base_url: str) -> str | None:
     return next((name for name in REGIONS if addresses(name)[0] == base_url.rstrip("/")), None)
 
 
+def called(said: str) -> str | None:
+    """The region that somebody names, by its name or by the address of its API."""
+    wanted = said.strip()
+    return wanted if wanted in REGIONS else region_of(wanted)
+
+
 def checked(base_url: str, token_url: str, *, is_private: bool) -> tuple[str, str]:
     """The addresses to use: a region's own, or free ones where they are allowed. Raises ``NoRegion``."""
     if region := region_of(base_url):

@@ -85,6 +85,10 @@ class Session:
         """Hang up."""
         self._channel.close()
 
+    def take_permit(self) -> None:
+        """Wait for one, for a request that another call sends as permitted."""
+        self._permit()
+
     def get(self, path: str, **query: Any) -> Told:
         """GET."""
         return self.ask("GET", _with(path, query))
