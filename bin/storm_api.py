@@ -22,7 +22,6 @@ from callbacks import programs
 from callbacks.models.program import Scope
 
 CONFIGURATION = ROOT / "bin" / "storm_api.toml"
-PHASES = "examples,coverage,fuzzing,stateful"
 
 
 def storm(processes, asked: argparse.Namespace, chance: random.Random) -> dict[str, object]:
@@ -39,7 +38,7 @@ def storm(processes, asked: argparse.Namespace, chance: random.Random) -> dict[s
     calls = _calls(base)
     each = max(1, asked.cases // calls)
     report = processes.data / "schemathesis.json"
-    done = _generate(base, bearer, each, chance.randrange(2**32), report)
+    done = _generate(base, bearer, each, chance.randrange(2**32), report, asked.phases)
     return _told(report, done, processes.log, calls)
 
 
@@ -51,12 +50,12 @@ def _calls(base: str) -> int:
 
 
 def _generate(
-    base: str, bearer: str, each: int, seed: int, report: Path
+    base: str, bearer: str, each: int, seed: int, report: Path, phases: str
 ) -> "subprocess.CompletedProcess[str]":
     command = [
         Path(sys.executable).with_name("schemathesis"), "--config-file", CONFIGURATION,
         "run", f"{base}/api/v2/openapi.json", "--header", f"Authorization: Bearer {bearer}",
-        "--max-examples", str(each), "--phases", PHASES, "--seed", str(seed), "--workers", "1",
+        "--max-examples", str(each), "--phases", phases, "--seed", str(seed), "--workers", "1",
         "--no-color", "--continue-on-failure", "--no-shrink", "--warnings", "off",
         "--suppress-health-check", "all", "--request-timeout", "30",
         "--report", "json", "--report-json-path", report,

@@ -76,6 +76,7 @@ def _asked(arguments: list[str]) -> argparse.Namespace:
     sync.add_argument("--freezes", type=int, default=0, help="so often a worker is stopped for 6 s")
     sync.add_argument("--blind", action="store_true", help="do not look up: the storm must go red")
     parser.add_argument("--cases", type=int, default=50_000, help="api: about so many requests")
+    parser.add_argument("--phases", default="examples,coverage,fuzzing,stateful", help="api: which")
     asked = parser.parse_args(arguments)
     if unknown := set(asked.storms) - set(STORMS):
         parser.error(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -160,7 +161,9 @@ class Within:
             async with httpx.AsyncClient(transport=transport, base_url="http://practice") as client:
                 return await client.request(method, path, **more)
 
-        return asyncio.run(asked())
+        # In a thread of its own: a browser's tests leave a loop behind in this one.
+        with ThreadPoolExecutor(1) as aside:
+            return aside.submit(asyncio.run, asked()).result()
 
 
 def within(options: Options | None = None, faults: Faults | None = None) -> Practice:

@@ -22,7 +22,8 @@ from tests.cast import fresh_number, make_cast, open_day_and_night
 from tests.server import serving
 
 ROOT = Path(__file__).resolve().parents[2]
-CLIENTS, ROUNDS = 64, 5
+CLIENTS, ROUNDS = 64, int(os.environ.get("STORM_ROUNDS", "2"))
+"""Few rounds by day; ``STORM_ROUNDS=200`` for a night."""
 
 
 @pytest.fixture
@@ -131,7 +132,8 @@ def test_generated_requests_are_answered_as_documented(tmp_path: Path) -> None:
     mine = ("DATABASE_URL", "BROKER_URL", "RINGBACK_EMBEDDED", "DJANGO_SETTINGS_MODULE", "DEMO")
     env = {name: value for name, value in os.environ.items() if name not in mine}
     done = subprocess.run(
-        [sys.executable, ROOT / "bin" / "storm", "api", "--seed", str(seed), "--cases", "100"],
+        [sys.executable, ROOT / "bin" / "storm", "api", "--seed", str(seed), "--cases", "120",
+         "--phases", "examples,fuzzing,stateful"],
         env={**env, "DATA_DIR": str(tmp_path)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"seed {seed}\n{done.stdout}\n{done.stderr}"

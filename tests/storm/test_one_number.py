@@ -1,5 +1,6 @@
 """Rules §2.8: whatever comes at once for one number, exactly one callback is made."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,8 @@ from callbacks.scheduling import take_ownership
 from tests.cast import Cast, by, form_fields, fresh_number, make_callback, make_cast
 from tests.server import ask, csrf_of, serving, session_of
 
-CLIENTS, ROUNDS = 64, 20
+CLIENTS, ROUNDS = 64, int(os.environ.get("STORM_ROUNDS", "4"))
+"""Few rounds by day; ``STORM_ROUNDS=200`` for a night."""
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def test_rules_3_and_4_hold_while_clocks_workers_and_web_are_killed(tmp_path: Pa
     seed = random.randrange(10**6)
     mine = ("DATABASE_URL", "BROKER_URL", "RINGBACK_EMBEDDED", "DJANGO_SETTINGS_MODULE", "DEMO")
     env = {name: value for name, value in os.environ.items() if name not in mine}
-    size = ["--agents", "8", "--callbacks", "60", "--kills", "8", "--spread", "8"]
+    size = ["--agents", "8", "--callbacks", "40", "--kills", "5", "--spread", "5"]
     done = subprocess.run(
         [sys.executable, ROOT / "bin" / "storm", "routing", "--seed", str(seed), *size,
          "--minutes", "3"],

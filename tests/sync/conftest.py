@@ -23,11 +23,19 @@ def cast(transactional_db: None, settings: Settings) -> Cast:
     return cast
 
 
-@pytest.fixture
-def platform() -> Iterator[Practice]:
-    """A platform without a limit to its pace."""
+@pytest.fixture(scope="session")
+def guide() -> Iterator[Practice]:
+    """One platform for all tests of a worker, without a limit to its pace."""
     with process("--rate", "none", "--dialect", "guide") as found:
         yield found
+
+
+@pytest.fixture
+def platform(guide: Practice) -> Practice:
+    """An empty platform that does as it should."""
+    guide.console("POST", "reset")
+    guide.token = ""
+    return guide
 
 
 def connect(cast: Cast, platform: Practice, **terms: Any) -> Connection:
