@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, fields
-from datetime import datetime
+from dataclasses import asdict, fields, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from callbacks.models import Callback, ConnectedQueue, Counterpart
 from callbacks.portrait import external_data
 from callbacks.sync.platforms.base import Content
 
+LATE = "promisedAt"
+"""Where the promised time stands among the data of one that was told too late for it."""
+SOON = timedelta(minutes=2)
 ONLY_HERE = frozenset({"reference"})
 """What differs between generations, and is nothing that could be patched."""
 
@@ -20,7 +23,7 @@ def content_of(callback: Callback, counterpart: Counterpart, place: ConnectedQue
     What it has no field for goes along as strings: the contact's zone, consent, the window's length
     and the extension (rules §6.7, guide edge case 1).
     """
-    return Content(
+    content = Content(
         reference=counterpart.reference,
         number=callback.phone_number,
         name=callback.contact_name,
@@ -34,6 +37,29 @@ def content_of(callback: Callback, counterpart: Counterpart, place: ConnectedQue
         ),
         priority=callback.priority,
         data=_strings(callback),
+    )
+    known = counterpart.content or {}
+    if known.get("data", {}).get(LATE) == content.requested_at.isoformat():
+        # Told when its time had passed: it stays there at the time that it was told with.
+        return _told_as(content, datetime.fromisoformat(known["requested_at"]))
+    return content
+
+
+def late(content: Content, at: datetime) -> Content:
+    """One whose time has passed before it was told: as due in a moment, with what was promised.
+
+    No platform takes a time that has passed; and a promise that is late is one all the same.
+    """
+    return _told_as(content, (at + SOON).replace(microsecond=0))
+
+
+def _told_as(content: Content, requested_at: datetime) -> Content:
+    shift = requested_at - content.requested_at
+    return replace(
+        content,
+        requested_at=requested_at,
+        window_starts_at=content.window_starts_at + shift,
+        data={**content.data, LATE: content.requested_at.isoformat()},
     )
 
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from callbacks.models import Callback, ConnectedQueue, Connection, Counterpart
 from callbacks.models.compiled import update_all
 from callbacks.sync import jobs
-from callbacks.sync.contents import as_json, content_of, from_json, is_same
+from callbacks.sync.contents import as_json, content_of, from_json, is_same, late
 from callbacks.sync.jobs import SENT, Job, Kind, Task
 from callbacks.sync.lines import Line, settle_told
 from callbacks.sync.platforms.base import Change, Content, Platform, Remote
@@ -64,6 +64,7 @@ def _planned(
             counterparts[line.callback_id],
             places,
             line.last_message,
+            at,
             cannot_hold=platform.cannot_hold,
         )
         for line in waiting
@@ -91,6 +92,7 @@ def _meant(
     counterpart: Counterpart,
     places: Mapping[uuid.UUID, ConnectedQueue],
     last_message: int,
+    at: datetime,
     *,
     cannot_hold: Collection[str],
 ) -> tuple[Kind | None, Task]:
@@ -104,9 +106,10 @@ def _meant(
         # Revived here: what is over there stays so, and a new one is made.
         anew(counterpart)
     wanted = content_of(callback, counterpart, place)
-    task = Task(counterpart, wanted, last_message)
     if not is_there or counterpart.state == State.CONFLICT:
-        return Kind.CREATE, task
+        made = late(wanted, at) if wanted.requested_at <= at else wanted
+        return Kind.CREATE, Task(counterpart, made, last_message)
+    task = Task(counterpart, wanted, last_message)
     before = confirmed(counterpart)
     is_held = before is not None and is_same(before, wanted, but=cannot_hold)
     return (None if is_held else Kind.UPDATE), task

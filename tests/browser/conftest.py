@@ -1,13 +1,15 @@
 """A real browser against the real server: Chromium by role and label, as a person finds things."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from callbacks.models import Heartbeat, User
 from tests.cast import Cast, make_cast
@@ -26,6 +28,8 @@ FLAGS = [
     "--disable-dev-shm-usage",
 ]
 Open = Callable[..., Page]
+# Two cores may be busy with other tests; what does not come at all, does not come in this time either.
+expect.set_options(timeout=10_000)
 
 
 @pytest.fixture(scope="session")
@@ -45,11 +49,35 @@ def cast(transactional_db: None) -> Cast:
     return make_cast()
 
 
-@pytest.fixture
-def base(cast: Cast) -> Iterator[str]:
-    """The address of the product."""
+@pytest.fixture(scope="session")
+def server(django_db_setup: None) -> Iterator[str]:
+    """One server for all tests of a worker: it starts in seconds, and each test in none."""
     with serving(workers=1) as address:
         yield address
+
+
+@pytest.fixture
+def base(cast: Cast, server: str) -> Iterator[str]:
+    """The address of the product; the database is emptied only when nobody is at it any more."""
+    yield server
+    _wait_until_calm()
+
+
+def _wait_until_calm() -> None:
+    """Until no other connection is in the middle of something: what pages sent when they closed."""
+    for _ in range(100):
+        with connection.cursor() as cursor:
+            cursor.execute(BUSY)
+            if cursor.fetchone() == (0,):
+                return
+        time.sleep(0.02)
+
+
+BUSY = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'
+    AND backend_type = 'client backend'
+"""
 
 
 @pytest.fixture

@@ -147,6 +147,29 @@ class TestTelling:
         assert len(batches) == 3
         assert is_all_settled()
 
+    def test_one_whose_time_has_passed_is_told_as_due_now_with_what_was_promised(
+        self, cast: Cast, platform: Practice
+    ) -> None:
+        """After an outage of the platform (rules §6.1): no platform takes the past."""
+        connection = connect(cast, platform)
+        made = promise(cast)
+        past = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
+        Callback.objects.filter(pk=made.pk).update(
+            requested_at=past,
+            window_starts_at=past,
+            window_ends_at=past + timedelta(hours=1),
+        )
+        run(connection)
+        (there,) = live(platform)
+        assert there["data"]["promisedAt"] == past.isoformat()
+        assert datetime.fromisoformat(there["requested_at"]) > datetime.now(UTC)
+        change(made.pk, Changes(reason="Late"), by=by(cast.sam), at=datetime.now(UTC), version=None)
+        run(connection)
+        (again,) = live(platform)
+        assert (again["data"]["reason"], again["requested_at"]) == ("Late", there["requested_at"])
+        assert platform.effects() == {"create": 1, "update": 1}
+        assert is_all_settled()
+
 
 class TestFaults:
     """Whatever it answers: one there, with the right content, and nothing left to tell."""
