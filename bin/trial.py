@@ -81,7 +81,7 @@ def _everything() -> int:
     failed = [name for name, is_good in _checks() if not is_good]
     if failed:
         say(f"\nFAILED: {', '.join(failed)}. The tests run all the same.\n")
-    status = _pytest(["-n", "3", "--dist", "loadgroup"])
+    status = _pytest(["-n", "2", "--dist", "loadgroup"])
     return status or int(bool(failed))
 
 

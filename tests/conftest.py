@@ -27,8 +27,3 @@ def enter() -> Callable[[User], Client]:
         return client
 
     return logged_in
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long ones first: the others fill in beside them, and no worker idles at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
