@@ -164,6 +164,8 @@ def test_axe_finds_nothing_while_it_rings_or_on_a_call(
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
     page.get_by_role("button", name="Accept").click()
     expect(page.get_by_role("button", name="Finish the call")).to_be_visible()
+    # A colour on its way to another one is neither.
+    page.wait_for_function("document.getAnimations().every((a) => a.playState !== 'running')")
     report(Axe().run(page), "the call")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
